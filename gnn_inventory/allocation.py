@@ -1,0 +1,76 @@
+"""The only place where orders are made feasible: what leaves a location never exceeds what it has on hand."""
+
+import torch
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.types import LinkPerScenario, NodePerScenario
+
+__all__ = ["proportional", "whole_units"]
+
+
+def proportional(
+    graph: InventoryGraph,
+    on_hand: NodePerScenario,
+    desired: LinkPerScenario,
+    keep: NodePerScenario | None = None,
+) -> LinkPerScenario:
+    """Orders cut in proportion where a location has less than is asked of it.
+
+    A location with stock I+ = max(on hand, 0), asked for a total Q, that wants to keep K, ships
+    Q min(1, I+ / (Q + K)): what it keeps competes with the orders on equal terms. A location that cannot hold stock ships
+    all of I+, in the proportions asked (equally where nothing is asked). Capacities of links, then of locations, come first.
+
+    Args:
+        graph: the network.
+        on_hand: I [B, N], units.
+        desired: what the policy asks for [B, E], units; negative counts as 0.
+        keep: what each location wants to keep for itself [B, N], units; nothing where None.
+
+    Returns:
+        feasible orders [B, E], units.
+    """
+    stock = on_hand.clamp_min(0.0)
+    desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
+    asked = torch.zeros_like(stock).index_add(1, graph.source, desired)
+    competing = asked if keep is None else asked + keep.clamp_min(0.0)
+    positive = asked > 0
+    share = (stock / torch.where(competing > 0, competing, 1.0)).clamp_max(1.0)
+    share = torch.where(graph.is_supplier, 1.0, share)
+    by_capacity = (graph.ship_capacity / torch.where(positive, asked, 1.0)).clamp_max(1.0)
+    share = torch.minimum(share, by_capacity)
+    # a location that cannot hold stock: all of it goes, whatever was asked
+    everything = stock / torch.where(positive, asked, 1.0)
+    share = torch.where(graph.holds_stock, share, everything)
+    orders = desired * share[:, graph.source]
+    return orders + _unasked(graph, stock, positive)
+
+
+def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: NodePerScenario) -> LinkPerScenario:
+    """What locations that cannot hold stock ship where nothing was asked of them: equal parts [B, E]."""
+    outbound = torch.bincount(graph.source, minlength=graph.nodes).clamp_min(1).to(stock.dtype)
+    part = torch.where(graph.holds_stock | asked, 0.0, stock / outbound)
+    return part[:, graph.source]
+
+
+def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario) -> LinkPerScenario:
+    """Feasible orders rounded to whole units that are feasible still.
+
+    The running total of a location's orders is rounded, and an order is the difference of two such totals; so the total is
+    rounded to the nearest whole unit, never above the stock on hand, and each order by less than one unit. Whole capacities
+    are kept.
+
+    Args:
+        graph: the network.
+        on_hand: I [B, N], units.
+        orders: feasible orders [B, E], units.
+    """
+    by_source = torch.argsort(graph.source, stable=True)
+    source = graph.source[by_source]
+    total = orders[:, by_source].double().cumsum(1)  # over all links: one sum, then the part of earlier sources is taken off
+    first = torch.searchsorted(source, source)
+    running = total - torch.nn.functional.pad(total, (1, 0))[:, first]
+    before = torch.nn.functional.pad(running, (1, 0))[:, :-1].masked_fill(torch.arange(len(source)) == first, 0.0)
+    stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
+    limit = (stock + 1e-6).floor()[:, source]
+    whole = torch.minimum((running + 0.5).floor(), limit) - torch.minimum((before + 0.5).floor(), limit)
+    return torch.zeros_like(orders).index_copy(1, by_source, whole.to(orders.dtype))

@@ -1,0 +1,1 @@
+"""Distributions and panels of sales -> scenarios."""

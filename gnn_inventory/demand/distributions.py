@@ -1,0 +1,111 @@
+"""Scenarios from distributions: normal, Poisson and negative binomial, correlated by a Gaussian copula."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnn_inventory.demand.scenarios import STREAMS, Scenarios, blocks, generator, initial_values
+from gnn_inventory.demand.scenarios import BLOCK as BLOCK
+from gnn_inventory.errors import InputError
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.topology.network import Network, is_panel
+from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson
+
+__all__ = ["SyntheticDemand"]
+
+TAIL = 1e-12
+"""Probability beyond the largest value of a discrete distribution's table."""
+
+
+class SyntheticDemand:
+    """Draws demand, independent over periods, as the network's locations state it.
+
+    The same seed and stream give the same scenarios, whatever the number drawn at once; more periods extend them.
+
+    Args:
+        network: the network, valid.
+        seed: of the scenarios.
+        stream: "train", "dev" or "test": the same seed gives other scenarios in each.
+
+    Raises:
+        InputError: the network's demand is a panel of sales.
+    """
+
+    def __init__(self, network: Network, seed: int, stream: str) -> None:
+        if is_panel(network):
+            raise InputError(f"{network.name}: demand is a panel of sales; name the panel's file: demand.panel=FILE")
+        self.graph = InventoryGraph.from_network(network)
+        self.count = None
+        self._key = (seed, STREAMS[stream])
+        names = list(network.nodes)
+        self._columns = torch.tensor([names.index(name) for name in network.customers], dtype=torch.int64)
+        self._distributions = [network.location(name).distribution for name in network.customers]
+        self._tables = [_table(distribution) for distribution in self._distributions]
+        factor = np.linalg.cholesky(network.correlation) if len(names) else network.correlation
+        self._factor = torch.tensor(factor, dtype=torch.float64)
+        self._independent = bool((network.correlation == np.eye(len(network.correlation))).all())
+
+    def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:
+        """Scenarios `first` to `last - 1` over `periods` periods from period `start` on."""
+        size = last - first
+        demand = torch.zeros(size, periods, self.graph.nodes)
+        for row_block, rows, in_rows in blocks(first, last):
+            for period_block, columns, in_columns in blocks(start, start + periods):
+                random = generator(*self._key, 0, row_block, period_block)
+                noise = torch.randn(BLOCK, BLOCK, len(self._columns), dtype=torch.float64, generator=random)
+                drawn = self._values(noise[in_rows, in_columns])
+                demand[rows, columns, self._columns] = drawn
+        mean = self.graph.mean_demand.unsqueeze(0)
+        on_hand, in_transit, parameters = initial_values(self.graph, *self._key, first, last, mean)
+        return Scenarios(
+            demand=demand,
+            mean_demand=mean,
+            std_demand=self.graph.std_demand.unsqueeze(0),
+            on_hand=on_hand,
+            in_transit=in_transit,
+            parameters=parameters,
+            history=torch.zeros(size, 0, self.graph.nodes),
+            calendar=torch.zeros(periods, 0),
+        )
+
+    def _values(self, noise: Tensor) -> Tensor:
+        """Demand [.., C] from independent standard normal variables [.., C]."""
+        if not self._independent:
+            noise = noise @ self._factor.t()
+        values = torch.empty(noise.shape, dtype=torch.float32)
+        for column, (distribution, table) in enumerate(zip(self._distributions, self._tables, strict=True)):
+            normal = noise[..., column]
+            if isinstance(distribution, Normal):
+                drawn = distribution.mean + distribution.std * normal
+                values[..., column] = drawn.clamp_min(0.0) if distribution.clip else drawn
+            else:
+                assert table is not None
+                values[..., column] = torch.searchsorted(table, torch.special.ndtr(normal).contiguous()).to(torch.float32)
+        return values
+
+
+def _table(distribution: object) -> Tensor | None:
+    """Cumulative probabilities P(D <= 0), P(D <= 1), ... of a discrete distribution, up to a tail of `TAIL`."""
+    if isinstance(distribution, Poisson):
+        mean, std = distribution.mean, math.sqrt(distribution.mean)
+    elif isinstance(distribution, NegativeBinomial):
+        mean = distribution.successes * (1 - distribution.probability) / distribution.probability
+        std = math.sqrt(mean / distribution.probability)
+    else:
+        return None
+    size = 64
+    while True:
+        values = torch.arange(size, dtype=torch.float64)
+        if isinstance(distribution, Poisson):
+            log = torch.xlogy(values, torch.tensor(mean, dtype=torch.float64)) - mean - torch.lgamma(values + 1)
+        else:
+            successes = torch.tensor(distribution.successes, dtype=torch.float64)
+            log = torch.lgamma(values + successes) - torch.lgamma(successes) - torch.lgamma(values + 1)
+            log = log + successes * math.log(distribution.probability)
+            log = log + torch.xlogy(values, torch.tensor(1 - distribution.probability, dtype=torch.float64))
+        cumulative = log.exp().cumsum(0)
+        if 1 - float(cumulative[-1]) < TAIL or size > mean + 60 * std + 64:
+            return cumulative
+        size *= 2

@@ -1,0 +1,142 @@
+"""Scenarios: what happens to a network, drawn beforehand, so that every policy can face the same."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnn_inventory.graph import InventoryGraph, Parameters
+from gnn_inventory.types import Float, NodePerScenario, NodeValues, Transit, Window
+
+__all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values"]
+
+BLOCK = 64
+"""Scenarios, and periods, that are drawn at once; a scenario's values do not depend on what is drawn beside it."""
+STREAMS = {"train": 0, "dev": 1, "test": 2}
+"""The same seed gives different scenarios in each of these."""
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """A batch of sampled paths.
+
+    Attributes:
+        demand: D, units per period [B, T, N]; 0 at nodes without demand.
+        mean_demand: what is known of the mean beforehand, units per period [1 or B, N].
+        std_demand: what is known of the standard deviation beforehand [1 or B, N].
+        on_hand: initial stock [B, N].
+        in_transit: initially on the way [B, E, L].
+        parameters: costs and lead times.
+        history: demand before the first period [B, W, N], oldest first.
+        calendar: what the calendar says of each period [T, F].
+    """
+
+    demand: Window
+    mean_demand: NodeValues
+    std_demand: NodeValues
+    on_hand: NodePerScenario
+    in_transit: Transit
+    parameters: Parameters
+    history: Window
+    calendar: Float[Tensor, "period channel"]
+
+    def __len__(self) -> int:
+        return len(self.demand)
+
+    @property
+    def periods(self) -> int:
+        """T."""
+        return self.demand.shape[1]
+
+    def __getitem__(self, rows: Tensor) -> "Scenarios":
+        """Some of the scenarios."""
+        return replace(
+            self,
+            demand=self.demand[rows],
+            mean_demand=self.mean_demand if len(self.mean_demand) == 1 else self.mean_demand[rows],
+            std_demand=self.std_demand if len(self.std_demand) == 1 else self.std_demand[rows],
+            on_hand=self.on_hand[rows],
+            in_transit=self.in_transit[rows],
+            parameters=self.parameters[rows],
+            history=self.history[rows],
+        )
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Scenarios":
+        """The same scenarios on a device and in a precision."""
+        moved = {name: value.to(device, dtype) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        parameters = Parameters(**{name: value.to(device, dtype) for name, value in vars(self.parameters).items()})
+        return Scenarios(**moved, parameters=parameters)
+
+
+class ScenarioSource(Protocol):
+    """Where scenarios come from."""
+
+    @property
+    def graph(self) -> InventoryGraph:
+        """The network that they happen to."""
+
+    @property
+    def count(self) -> int | None:
+        """How many scenarios there are; None where they can be drawn without end."""
+
+    def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:
+        """Scenarios `first` to `last - 1` over `periods` periods from period `start` on."""
+
+
+def generator(*key: int) -> torch.Generator:
+    """An explicit generator for a key of integers; different keys give independent streams (numpy's SeedSequence)."""
+    words = np.random.SeedSequence(key).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+
+def initial_values(
+    graph: InventoryGraph, seed: int, stream: int, first: int, last: int, mean_demand: NodeValues
+) -> tuple[NodePerScenario, Transit, Parameters]:
+    """Initial stock, initial goods in transit and parameters of scenarios `first` to `last - 1`.
+
+    What all scenarios share is not drawn; what a scenario draws depends on seed, stream and its number alone.
+    """
+    size, slots = last - first, graph.slots
+    node_flow, link_flow = graph.flows(mean_demand)
+    unit_stock = torch.where(graph.initial_stock_by_flow, node_flow, 1.0)
+    unit_transit = torch.where(graph.initial_in_transit_by_flow, link_flow, 1.0)
+    stock, lead = torch.empty(size, graph.nodes), torch.empty(size, graph.links)
+    transit = torch.empty(size, graph.links, slots)
+    costs = {name: torch.empty(size, graph.nodes) for name in ("holding_cost", "underage_cost", "price")}
+    unit_cost = torch.empty(size, graph.links)
+    for block, rows, inside in blocks(first, last):
+        random = generator(seed, stream, 1, block)
+        stock[rows] = torch.rand(BLOCK, graph.nodes, generator=random)[inside]
+        transit[rows] = torch.rand(BLOCK, graph.links, slots, generator=random)[inside]
+        lead[rows] = torch.rand(BLOCK, graph.links, generator=random)[inside]
+        unit_cost[rows] = torch.rand(BLOCK, graph.links, generator=random)[inside]
+        for value in costs.values():
+            value[rows] = torch.rand(BLOCK, graph.nodes, generator=random)[inside]
+    stock = (graph.initial_stock + graph.initial_stock_span * stock) * unit_stock
+    low, span = graph.initial_in_transit.unsqueeze(-1), graph.initial_in_transit_span.unsqueeze(-1)
+    shared = graph.parameters()
+    parameters = Parameters(
+        **{name: _drawn(getattr(graph, name), getattr(graph, f"{name}_span"), draw) for name, draw in costs.items()},
+        unit_cost=_drawn(graph.unit_cost, graph.unit_cost_span, unit_cost),
+        lead_time=shared.lead_time
+        if not graph.lead_time_span.any()
+        else graph.lead_time + ((graph.lead_time_span + 1) * lead).floor().clamp(max=graph.lead_time_span),
+    )
+    before_arrival = torch.arange(slots) < parameters.lead_time.unsqueeze(-1) - 1
+    transit = (low + span * transit) * unit_transit.unsqueeze(-1) * before_arrival
+    return stock, transit, parameters
+
+
+def _drawn(low: Tensor, span: Tensor, draw: Tensor) -> Tensor:
+    return low + span * draw if span.any() else low.unsqueeze(0)
+
+
+def blocks(first: int, last: int) -> list[tuple[int, slice, slice]]:
+    """The blocks that hold `first` to `last - 1`: number, where its part goes, and which part of the block that is."""
+    found = []
+    for block in range(first // BLOCK, -(-last // BLOCK)):
+        low, high = max(first, block * BLOCK), min(last, (block + 1) * BLOCK)
+        found.append((block, slice(low - first, high - first), slice(low - block * BLOCK, high - block * BLOCK)))
+    return found

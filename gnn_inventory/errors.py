@@ -1,0 +1,54 @@
+"""Errors that a person can cause: one clear line per mistake, all mistakes of an input at once."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["GnnInventoryError", "InputError", "TrainingError", "UsageError", "nearest", "problem"]
+
+
+class GnnInventoryError(Exception):
+    """Base of every error that this library raises on purpose.
+
+    Attributes:
+        exit_code: what the command line exits with.
+    """
+
+    exit_code = 1
+
+
+class InputError(GnnInventoryError):
+    """A network, recipe, panel or run folder that says something impossible.
+
+    Args:
+        problems: one line per mistake; the message is these lines.
+    """
+
+    def __init__(self, problems: Iterable[str] | str) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class UsageError(InputError):
+    """A call that cannot be carried out as it stands: a file, folder, device or name that is not there or in the way."""
+
+    exit_code = 2
+
+
+class TrainingError(GnnInventoryError):
+    """A training that cannot go on: its gradient is dead or has exploded."""
+
+
+def problem(where: str, field: str, got: object, expected: str) -> str:
+    """One line: where, which field, what it holds, what was expected and hence what to do."""
+    text = repr(got)
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"{where}: {field}: got {text}; expected {expected}"
+
+
+def nearest(key: str, valid: Iterable[str]) -> str:
+    """The hint of an unknown key: the nearest valid one where there is one, and all valid ones."""
+    names = sorted(valid)
+    close = get_close_matches(key, names, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}one of: {', '.join(names)}"

@@ -1,0 +1,90 @@
+"""Reading YAML with line numbers, and writing files so that a reader sees the old one or the new one, never half."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gnn_inventory.errors import InputError, UsageError
+
+__all__ = ["read_yaml", "replace_file", "write_text"]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice: YAML would keep the last one in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float):
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is not a name", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The content of YAML text.
+
+    Args:
+        text: the text.
+        where: what errors call it.
+
+    Raises:
+        InputError: the text does not parse, with the line.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader: plain data only
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InputError(f"{where}{line}: not readable as YAML: {error.problem}; correct that line") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not readable as YAML: {str(error).splitlines()[0]}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        UsageError: the file is not there, is a folder, or cannot be read.
+        InputError: it does not parse (with the line), or holds no mapping.
+    """
+    content = parse_yaml(read_text(path), str(path))
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: got {type(content).__name__}; expected a mapping of keys to values")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, or one clear line about why not."""
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; expected a file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write under a temporary name in the same folder, flush to disk, rename: after a kill the old file still stands."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written: {error}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """`replace_file` for text."""
+    replace_file(path, text.encode("utf-8"))

@@ -1,0 +1,210 @@
+"""NetworkX -> `InventoryGraph`, the tensors of a network: sorted nodes, float32, one value per node or link."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import networkx as nx
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from gnn_inventory.topology.network import Network, parse_network
+from gnn_inventory.topology.schema import Location, NegativeBinomial, Normal, PerScenario, Poisson, Supplier
+from gnn_inventory.types import LinkValues, NodeValues
+
+__all__ = ["InventoryGraph", "Parameters"]
+
+NODE_VALUES = ("holding_cost", "underage_cost", "price", "initial_stock")
+LINK_VALUES = ("lead_time", "unit_cost", "initial_in_transit")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Costs and lead times, the same for all scenarios ([1, N], [1, E]) or different in each ([B, N], [B, E]).
+
+    Attributes:
+        holding_cost: h, money per unit and period.
+        underage_cost: p, money per unit of unmet demand (per period where it is backlogged).
+        price: money per unit sold.
+        unit_cost: c, money per unit ordered.
+        lead_time: L, periods, whole numbers.
+    """
+
+    holding_cost: NodeValues
+    underage_cost: NodeValues
+    price: NodeValues
+    unit_cost: LinkValues
+    lead_time: LinkValues
+
+    def __getitem__(self, rows: Tensor) -> "Parameters":
+        """The parameters of some scenarios."""
+        chosen = {name: value if len(value) == 1 else value[rows] for name, value in vars(self).items()}
+        return Parameters(**chosen)
+
+
+class InventoryGraph(Data):
+    """The tensors of a network: a `torch_geometric.data.Data`, so several batch into one disjoint union.
+
+    Nodes and links stand in sorted order of their names. Each `*_span` is the width of the range in which a scenario draws
+    the value (0 where all share it).
+
+    Attributes:
+        edge_index: source and target of each link [2, E], integers.
+        holding_cost, underage_cost, price, initial_stock: per node [N].
+        lead_time, unit_cost, initial_in_transit: per link [E].
+        initial_stock_by_flow, initial_in_transit_by_flow: whether these are in units of the mean flow.
+        ship_capacity: most that leaves a node in a period [N], inf where there is no limit.
+        link_capacity: most that is ordered on a link in a period [E], inf where there is no limit.
+        is_supplier, holds_stock, has_demand, lost: truths per node [N].
+        mean_demand, std_demand: of the customers' demand per period [N]; 0 where a panel holds the demand.
+        depth: links on the longest path.
+        labels: names of the nodes, in order.
+    """
+
+    @classmethod
+    def from_network(cls, network: nx.DiGraph | Network) -> Self:
+        """The graph of a network, validated.
+
+        Raises:
+            InputError: with every mistake of the network.
+        """
+        parsed = network if isinstance(network, Network) else parse_network(network)
+        names = list(parsed.nodes)
+        position = {name: index for index, name in enumerate(names)}
+        ends = [(position[source], position[target]) for source, target in parsed.links]
+        nodes, links = list(parsed.nodes.values()), list(parsed.links.values())
+        values: dict[str, Any] = {}
+        for objects, fields in ((nodes, NODE_VALUES), (links, LINK_VALUES)):
+            for field in fields:
+                ranges = [_range(getattr(item, field, None)) for item in objects]
+                values[field] = _floats(low for low, _, _ in ranges)
+                values[f"{field}_span"] = _floats(high - low for low, high, _ in ranges)
+                if field.startswith("initial"):
+                    values[f"{field}_by_flow"] = _truths(by_flow for _, _, by_flow in ranges)
+        moments = [_moments(node) for node in nodes]
+        return cls(
+            edge_index=torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous(),
+            num_nodes=len(names),
+            labels=names,
+            depth=nx.dag_longest_path_length(nx.DiGraph(parsed.links.keys()), weight=""),
+            ship_capacity=_floats(getattr(node, "capacity", None) or math.inf for node in nodes),
+            link_capacity=_floats(link.capacity or math.inf for link in links),
+            is_supplier=_truths(isinstance(node, Supplier) for node in nodes),
+            holds_stock=_truths(getattr(node, "holds_stock", True) for node in nodes),
+            has_demand=_truths(getattr(node, "demand", None) is not None for node in nodes),
+            lost=_truths(getattr(node, "unmet_demand", None) == "lost" for node in nodes),
+            mean_demand=_floats(mean for mean, _ in moments),
+            std_demand=_floats(std for _, std in moments),
+            **values,
+        )
+
+    @property
+    def source(self) -> Tensor:
+        """Node that ships on each link [E]."""
+        return self.edge_index[0]
+
+    @property
+    def target(self) -> Tensor:
+        """Node that orders on each link [E]."""
+        return self.edge_index[1]
+
+    @property
+    def nodes(self) -> int:
+        """N."""
+        return int(self.num_nodes)
+
+    @property
+    def links(self) -> int:
+        """E."""
+        return self.edge_index.shape[1]
+
+    @property
+    def slots(self) -> int:
+        """L of the in-transit tensor: goods with a lead time of 1 are never seen on their way."""
+        return int((self.lead_time + self.lead_time_span).max()) - 1
+
+    @property
+    def demand_locations(self) -> int:
+        """Number of locations with demand."""
+        return int(self.has_demand.sum())
+
+    @property
+    def link_names(self) -> list[str]:
+        """'u -> v' of each link, in order."""
+        return [f"{self.labels[u]} -> {self.labels[v]}" for u, v in self.edge_index.t().tolist()]
+
+    def parameters(self) -> Parameters:
+        """Costs and lead times that all scenarios share, [1, N] and [1, E]; lowest of the range where they differ."""
+        names = ("holding_cost", "underage_cost", "price", "unit_cost", "lead_time")
+        return Parameters(**{name: getattr(self, name).unsqueeze(0) for name in names})
+
+    def flows(self, mean_demand: NodeValues) -> tuple[NodeValues, LinkValues]:
+        """The mean demand that flows through each node and link, per period, given the customers' mean demand.
+
+        A node's flow is its customers' demand and the flow of its links; where several links enter a node, they share its
+        flow equally. A flow of 0 is given as 1, so that it can serve as a unit.
+
+        Returns:
+            node flow [b, N] and link flow [b, E], units per period.
+        """
+        mean_demand = mean_demand.clamp_min(0.0)
+        share = 1.0 / self.inbound_count()[self.target].to(mean_demand.dtype)
+        node_flow = mean_demand
+        for _ in range(int(torch.as_tensor(self.depth).max())):
+            link_flow = node_flow[:, self.target] * share
+            node_flow = mean_demand.index_add(1, self.source, link_flow)
+        link_flow = node_flow[:, self.target] * share
+        return torch.where(node_flow > 0, node_flow, 1.0), torch.where(link_flow > 0, link_flow, 1.0)
+
+    def inbound_count(self) -> Tensor:
+        """Links that enter each node [N], integers."""
+        return torch.bincount(self.target, minlength=self.nodes)
+
+    def to_dtype(self, dtype: torch.dtype) -> Self:
+        """The same graph with its floating-point values in another precision."""
+        return self.apply(lambda value: value.to(dtype) if value.is_floating_point() else value)
+
+    @staticmethod
+    def union(graphs: list["InventoryGraph"]) -> "InventoryGraph":
+        """The disjoint union of several graphs, as one graph; labels are prefixed by the graph's number."""
+        batch = Batch.from_data_list(graphs, exclude_keys=["labels", "depth"])
+        values = {key: value for key, value in batch.to_dict().items() if key not in ("batch", "ptr")}
+        labels = [f"{number}/{label}" for number, graph in enumerate(graphs) for label in graph.labels]
+        return InventoryGraph(**values, labels=labels, depth=max(int(graph.depth) for graph in graphs))
+
+
+def _range(value: float | PerScenario | None) -> tuple[float, float, bool]:
+    """Lowest and highest value, and whether they are in units of the mean flow."""
+    if isinstance(value, PerScenario):
+        return value.per_scenario.low, value.per_scenario.high, value.per_scenario.times == "mean_flow"
+    number = 0.0 if value is None else float(value)
+    return number, number, False
+
+
+def _moments(node: Supplier | Location) -> tuple[float, float]:
+    """Mean and standard deviation of the customers' demand per period."""
+    distribution = node.distribution if isinstance(node, Location) else None
+    if isinstance(distribution, Poisson):
+        return distribution.mean, math.sqrt(distribution.mean)
+    if isinstance(distribution, NegativeBinomial):
+        mean = distribution.successes * (1 - distribution.probability) / distribution.probability
+        return mean, math.sqrt(mean / distribution.probability)
+    if not isinstance(distribution, Normal):
+        return 0.0, 0.0
+    mean, std = distribution.mean, distribution.std
+    if not distribution.clip or std == 0:
+        return (max(mean, 0.0) if distribution.clip else mean), std
+    ratio = mean / std  # moments of max(0, N(mean, std^2)), the rectified normal distribution
+    below, density = 0.5 * math.erfc(ratio / math.sqrt(2)), math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    first = mean * (1 - below) + std * density
+    second = (mean**2 + std**2) * (1 - below) + mean * std * density
+    return first, math.sqrt(second - first**2)
+
+
+def _floats(values: Any) -> Tensor:
+    return torch.tensor(list(values), dtype=torch.float32)
+
+
+def _truths(values: Any) -> Tensor:
+    return torch.tensor(list(values), dtype=torch.bool)

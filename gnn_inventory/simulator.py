@@ -1,0 +1,103 @@
+"""One period of a network, stated once: frozen state, pure functions, exact gradients."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.graph import InventoryGraph, Parameters
+from gnn_inventory.types import Float, LinkPerScenario, NodePerScenario, PerScenario, Transit
+
+__all__ = ["Outcome", "State", "Timing", "initial_state", "step"]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a period starts with, arrivals included.
+
+    Attributes:
+        on_hand: I, units [B, N]; negative = backlog; 0 at suppliers, whose stock is unlimited.
+        in_transit: units [B, E, L]; slot k joins the stock on hand of the link's target after k + 1 periods.
+    """
+
+    on_hand: NodePerScenario
+    in_transit: Transit
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When an order arrives: what does not change from period to period.
+
+    Attributes:
+        arrival: 1 at the period (minus one) in which an order placed now arrives, else 0 [1 or B, E, L + 1].
+    """
+
+    arrival: Float[Tensor, "_ link slot"]
+
+    @classmethod
+    def of(cls, graph: InventoryGraph, parameters: Parameters) -> "Timing":
+        """The timing of a graph whose lead times are `parameters.lead_time`."""
+        slots = torch.arange(graph.slots + 1, device=parameters.lead_time.device)
+        arrival = slots == parameters.lead_time.unsqueeze(-1) - 1
+        return cls(arrival.to(parameters.lead_time.dtype))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened in a period.
+
+    Attributes:
+        cost: holding + underage + unit cost - revenue, whole network [B], money.
+        left: units on which holding is charged [B, N].
+        unmet: units on which underage is charged [B, N]: lost this period, or the backlog at its end.
+        sales: units handed to customers [B, N].
+        arrivals: units that arrive on each link at the start of the next period [B, E].
+    """
+
+    cost: PerScenario
+    left: NodePerScenario
+    unmet: NodePerScenario
+    sales: NodePerScenario
+    arrivals: LinkPerScenario
+
+
+def initial_state(scenarios: Scenarios) -> State:
+    """The state in which the first period starts."""
+    return State(scenarios.on_hand, scenarios.in_transit)
+
+
+def step(
+    graph: InventoryGraph,
+    parameters: Parameters,
+    timing: Timing,
+    state: State,
+    orders: LinkPerScenario,
+    demand: NodePerScenario,
+) -> tuple[State, Outcome]:
+    """One period: goods leave, demand occurs, costs are charged, transit moves.
+
+    Args:
+        graph: the network.
+        parameters: costs and lead times.
+        timing: of the orders, `Timing.of(graph, parameters)`.
+        state: at the start of the period.
+        orders: q, feasible [B, E], units: what leaves a location is at most what it has on hand.
+        demand: D [B, N], units.
+
+    Returns:
+        The state at the start of the next period, and what happened in this one.
+    """
+    shipped = torch.zeros_like(state.on_hand).index_add(1, graph.source, orders)
+    available = state.on_hand - shipped.masked_fill(graph.is_supplier, 0.0)
+    net = available - demand
+    left, unmet = net.clamp_min(0.0), (-net).clamp_min(0.0)
+    backlog_before = (-state.on_hand).clamp_min(0.0)
+    sales = demand + backlog_before - unmet
+    remaining = torch.where(graph.lost, left, net)
+    node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales
+    cost = node_cost.sum(1) + (parameters.unit_cost * orders).sum(1)
+    pipeline = torch.nn.functional.pad(state.in_transit, (0, 1)) + orders.unsqueeze(-1) * timing.arrival
+    arrivals = pipeline[..., 0]
+    on_hand = remaining.index_add(1, graph.target, arrivals)
+    return State(on_hand, pipeline[..., 1:]), Outcome(cost, left, unmet, sales, arrivals)

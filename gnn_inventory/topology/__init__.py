@@ -1,0 +1,1 @@
+"""Networks: schema, validation, YAML, families and the catalogue."""

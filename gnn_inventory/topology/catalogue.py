@@ -1,0 +1,165 @@
+"""Networks by name or file: YAML <-> `networkx.DiGraph`, and the catalogue that comes with the package."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import yaml
+
+from gnn_inventory.errors import InputError, UsageError, nearest, problem
+from gnn_inventory.files import read_yaml, write_text
+from gnn_inventory.topology.families import build_family
+from gnn_inventory.topology.network import GRAPH_KEYS
+
+__all__ = [
+    "build_network",
+    "catalogue",
+    "load_network",
+    "locate",
+    "many_warehouses",
+    "network_mapping",
+    "one_store",
+    "one_warehouse",
+    "save_network",
+    "serial",
+    "transshipment",
+]
+
+
+def catalogue(kind: str) -> dict[str, Path]:
+    """Name -> file of the catalogue of `kind`: "topologies" or "training"."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "catalogue" / kind  # in a wheel
+    folder = installed if installed.is_dir() else package.parent / kind  # in a checkout
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def locate(name: str | Path, kind: str) -> Path:
+    """The file of a catalogue name or path.
+
+    Raises:
+        UsageError: neither is there, with the nearest name, or the path is a folder.
+    """
+    path, names = Path(name), catalogue(kind)
+    if str(name) in names:
+        return names[str(name)]
+    if path.is_dir():
+        raise UsageError(f"{name}: is a folder; expected a file, or a name of the catalogue: {', '.join(names)}")
+    if not path.exists():
+        raise UsageError(f"{name}: no such file, nor a name of the catalogue; {nearest(str(name), names)}")
+    return path
+
+
+def network_mapping(name: str | Path) -> dict[str, Any]:
+    """What the YAML file of a network says, its `name` filled in."""
+    path = locate(name, "topologies")
+    content = read_yaml(path)
+    return {"name": path.stem, **content}
+
+
+def load_network(name: str | Path, **overrides: Any) -> nx.DiGraph:
+    """A network of the catalogue, or of a YAML file.
+
+    Args:
+        name: a catalogue name (`gnn-inventory list`) or a path.
+        overrides: keys of the file to replace, such as `stores=50`.
+
+    Raises:
+        UsageError: no such network. InputError: the file is not valid, with every mistake.
+    """
+    return build_network({**network_mapping(name), **overrides})
+
+
+def build_network(mapping: Mapping[str, Any]) -> nx.DiGraph:
+    """The network that a mapping describes: a family with parameters, or nodes and links.
+
+    Attributes are checked later, where the network is used (`parse_network`), so that mistakes of a file and of a graph made
+    in Python read the same.
+    """
+    content = deepcopy(dict(mapping))
+    name = str(content.pop("name", "network"))
+    source = content.pop("source", None)
+    if "family" in content:
+        network = build_family(content.pop("family"), content, name)
+    else:
+        network = _explicit(content, name)
+    network.graph["name"] = name
+    if source is not None:
+        network.graph["source"] = source
+    return network
+
+
+def save_network(network: nx.DiGraph, path: str | Path) -> None:
+    """Write a network as YAML, with its nodes and links written out."""
+    write_text(Path(path), yaml.safe_dump(explicit_mapping(network), sort_keys=False))
+
+
+def explicit_mapping(network: nx.DiGraph) -> dict[str, Any]:
+    """The mapping that `build_network` turns into the same network."""
+    graph = {key: network.graph[key] for key in GRAPH_KEYS if key in network.graph and key != "family"}
+    nodes = {str(node): dict(attributes) for node, attributes in network.nodes(data=True)}
+    links = [{"from": str(u), "to": str(v), **attributes} for u, v, attributes in network.edges(data=True)]
+    return {**graph, "nodes": nodes, "links": links}
+
+
+def _explicit(content: dict[str, Any], name: str) -> nx.DiGraph:
+    """A network from `nodes` and `links`."""
+    valid = {"name", "source", "demand", "nodes", "links", "family"}
+    problems = [f"{name}: unknown key '{key}'; {nearest(str(key), valid)}" for key in content if key not in valid]
+    nodes, links = content.get("nodes") or {}, content.get("links") or []
+    if not isinstance(nodes, Mapping):
+        raise InputError([*problems, problem(name, "nodes", nodes, "a mapping of names to attributes")])
+    if not isinstance(links, list):
+        raise InputError([*problems, problem(name, "links", links, "a list of {from: ..., to: ..., lead_time: ...}")])
+    network = nx.DiGraph()
+    for node, attributes in nodes.items():
+        if isinstance(attributes, Mapping):
+            network.add_node(str(node), **{str(key): value for key, value in attributes.items()})
+        else:
+            problems.append(problem(f"{name}: node '{node}'", "attributes", attributes, "a mapping of keys to values"))
+    for number, link in enumerate(links, start=1):
+        ends = [link.get("from"), link.get("to")] if isinstance(link, Mapping) else [None, None]
+        for end, key in zip(ends, ("from", "to"), strict=True):
+            if end is None:
+                problems.append(f"{name}: link {number}: {key}: missing; expected the name of a node")
+            elif str(end) not in nodes and end not in nodes:
+                names = [str(node) for node in nodes]
+                problems.append(f"{name}: link {number}: {key}: unknown node '{end}'; {nearest(str(end), names)}")
+        if None in ends:
+            continue
+        pair = str(ends[0]), str(ends[1])
+        if network.has_edge(*pair):
+            problems.append(f"{name}: link '{pair[0]}' -> '{pair[1]}': stands twice; expected one link between two nodes")
+        network.add_edge(*pair, **{str(key): value for key, value in link.items() if key not in ("from", "to")})
+    if problems:
+        raise InputError(problems)
+    if "demand" in content:
+        network.graph["demand"] = content["demand"]
+    return network
+
+
+def one_store(**parameters: Any) -> nx.DiGraph:
+    """supplier -> store, as in `topologies/one_store_backlogged.yaml` but for `parameters`."""
+    return load_network("one_store_backlogged", **parameters)
+
+
+def serial(**parameters: Any) -> nx.DiGraph:
+    """supplier -> echelon0 -> ... -> store, as in `topologies/serial.yaml` but for `parameters`."""
+    return load_network("serial", **parameters)
+
+
+def one_warehouse(**parameters: Any) -> nx.DiGraph:
+    """supplier -> warehouse -> stores, as in `topologies/one_warehouse.yaml` but for `parameters`, such as `stores=50`."""
+    return load_network("one_warehouse", **parameters)
+
+
+def transshipment(**parameters: Any) -> nx.DiGraph:
+    """A warehouse that cannot hold stock, as in `topologies/transshipment.yaml` but for `parameters`."""
+    return load_network("transshipment", **parameters)
+
+
+def many_warehouses(**parameters: Any) -> nx.DiGraph:
+    """supplier -> warehouses -> stores, as in `topologies/many_warehouses.yaml` but for `parameters`."""
+    return load_network("many_warehouses", **parameters)

@@ -1,0 +1,186 @@
+"""A `networkx.DiGraph` with plain attributes: the only way in. Here it is checked, every mistake at once."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from pydantic import ValidationError
+
+from gnn_inventory.errors import InputError, nearest, problem
+from gnn_inventory.topology.schema import Link, Location, NetworkDemand, Panel, Strict, Supplier, problems_of
+from gnn_inventory.topology.values import spread
+
+__all__ = ["Network", "check_network", "is_panel", "parse_network"]
+
+GRAPH_KEYS = ("name", "source", "demand", "family")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A valid network, its attributes parsed.
+
+    Attributes:
+        name: the graph's name, or "network".
+        nodes: name -> supplier or location, sorted by name; the order of the node axis.
+        links: (u, v) -> link, sorted; the order of the link axis.
+        customers: names of the locations with demand, in the order in which the network lists them.
+        correlation: between the demands of the customers, in their order [C, C].
+    """
+
+    name: str
+    nodes: dict[str, Supplier | Location]
+    links: dict[tuple[str, str], Link]
+    customers: tuple[str, ...]
+    correlation: np.ndarray
+
+    def location(self, name: str) -> Location:
+        """The location of that name."""
+        node = self.nodes[name]
+        assert isinstance(node, Location)
+        return node
+
+
+def check_network(network: nx.DiGraph) -> list[str]:
+    """Every mistake of a network, one line each; none if it is valid."""
+    return _parse(network)[1]
+
+
+def parse_network(network: nx.DiGraph) -> Network:
+    """The network, validated.
+
+    Raises:
+        InputError: with every mistake, each naming node or link, field, value and what was expected.
+    """
+    parsed, problems = _parse(network)
+    if problems:
+        raise InputError(problems)
+    return parsed
+
+
+def _parse(network: nx.DiGraph) -> tuple[Network, list[str]]:
+    if not isinstance(network, nx.DiGraph) or network.is_multigraph():
+        raise InputError(f"network: got {type(network).__name__}; expected a networkx.DiGraph (links have a direction)")
+    name = str(network.graph.get("name") or "network")
+    problems: list[str] = []
+    for key in network.graph:
+        if key not in GRAPH_KEYS:
+            problems.append(f"{name}: unknown key '{key}'; {nearest(str(key), GRAPH_KEYS)}")
+    nodes: dict[str, Supplier | Location] = {}
+    for node, attributes in sorted(network.nodes(data=True), key=lambda item: str(item[0])):
+        where = f"{name}: node '{node}'"
+        if str(node) in nodes:
+            problems.append(f"{where}: two nodes have this name; expected different names")
+        supplier = isinstance(attributes, dict) and attributes.get("kind") == "supplier"
+        parsed = _model(Supplier if supplier else Location, attributes, where, problems)
+        if parsed is not None:
+            nodes[str(node)] = parsed  # type: ignore[assignment]
+    links: dict[tuple[str, str], Link] = {}
+    for source, target, attributes in sorted(network.edges(data=True), key=lambda edge: (str(edge[0]), str(edge[1]))):
+        link = _model(Link, attributes, f"{name}: link '{source}' -> '{target}'", problems)
+        if link is not None:
+            links[str(source), str(target)] = link  # type: ignore[assignment]
+    problems += _shape_problems(network, name)
+    customers = tuple(
+        str(node)
+        for node, attributes in network.nodes(data=True)
+        if isinstance(attributes, dict) and attributes.get("kind") != "supplier" and attributes.get("demand") is not None
+    )
+    correlation = _correlation(network.graph.get("demand"), len(customers), name, problems)
+    parsed_network = Network(name, nodes, links, customers, correlation)
+    if not problems and is_panel(parsed_network):
+        if not all(isinstance(parsed_network.location(node).distribution, Panel) for node in customers):
+            problems.append(f"{name}: demand: got a panel at some locations only; expected it at all of them or at none")
+        if network.graph.get("demand") is not None:
+            problems.append(f"{name}: demand: got {network.graph['demand']!r}; a panel of sales holds its own correlation, remove it")
+    return parsed_network, problems
+
+
+def _model(model: type[Strict], attributes: Any, where: str, problems: list[str]) -> Strict | None:
+    if not isinstance(attributes, dict):
+        problems.append(f"{where}: got {attributes!r}; expected a mapping of keys to values")
+        return None
+    found: list[str] = []
+    values = spread(attributes, 1, where, found)[0]
+    try:
+        parsed = model.model_validate(values)
+    except ValidationError as error:
+        found += problems_of(error, model, where)
+        parsed = None
+    problems += found
+    return parsed
+
+
+def _shape_problems(network: nx.DiGraph, name: str) -> list[str]:
+    """What is wrong with the links as a whole: no flow can be simulated on such a network."""
+    if network.number_of_nodes() == 0:
+        return [f"{name}: nodes: got none; expected at least one supplier and one location"]
+    problems = []
+    suppliers = [node for node, kind in network.nodes(data="kind") if kind == "supplier"]
+    if not suppliers:
+        problems.append(f"{name}: got no supplier; expected at least one node with 'kind: supplier', where goods enter")
+    for source, target in network.edges:
+        if source == target:
+            problems.append(f"{name}: link '{source}' -> '{target}': a location cannot order from itself; remove the link")
+        elif target in suppliers:
+            problems.append(f"{name}: link '{source}' -> '{target}': a supplier orders from nobody; remove the link")
+    loops = nx.DiGraph((u, v) for u, v in network.edges if u != v)
+    for cycle in _cycles(loops):
+        path = " -> ".join(f"'{node}'" for node in [*cycle, cycle[0]])
+        problems.append(f"{name}: cycle {path}: networks are acyclic; remove one of these links")
+    reachable: set[Hashable] = set(suppliers)
+    for supplier in suppliers:
+        reachable |= nx.descendants(network, supplier)
+        if network.out_degree(supplier) == 0:
+            problems.append(f"{name}: node '{supplier}': a supplier that ships nowhere; add a link from it or remove it")
+    for node, attributes in network.nodes(data=True):
+        if node not in reachable:
+            problems.append(f"{name}: node '{node}': cannot be reached from any supplier; add a link into it")
+        if node not in suppliers and attributes.get("demand") is None and network.out_degree(node) == 0:
+            problems.append(f"{name}: node '{node}': has no demand and ships nowhere; give it demand or a link, or remove it")
+    return problems
+
+
+def _cycles(network: nx.DiGraph) -> list[list[Hashable]]:
+    """One cycle of each strongly connected part that has one."""
+    parts = [part for part in nx.strongly_connected_components(network) if len(part) > 1]
+    return [[edge[0] for edge in nx.find_cycle(network.subgraph(part))] for part in parts]
+
+
+def _correlation(value: Any, customers: int, name: str, problems: list[str]) -> np.ndarray:
+    """The correlation matrix of the customers' demands [C, C]."""
+    independent = np.eye(customers)
+    if value is None:
+        return independent
+    if not isinstance(value, dict):
+        problems.append(problem(name, "demand", value, "a mapping, such as {correlation: 0.5}"))
+        return independent
+    try:
+        parsed = NetworkDemand.model_validate(value)
+    except ValidationError as error:
+        problems += problems_of(error, NetworkDemand, f"{name}: demand")
+        return independent
+    given = parsed.correlation
+    if isinstance(given, list):
+        matrix = np.array(given) if len({len(row) for row in given}) == 1 else np.zeros((0, 0))
+        if matrix.shape != (customers, customers):
+            expected = f"a number, or {customers} rows of {customers} numbers, one per location with demand"
+            problems.append(problem(name, "demand.correlation", given, expected))
+            return independent
+    else:
+        matrix = np.full((customers, customers), given)
+        np.fill_diagonal(matrix, 1.0)
+    symmetric = np.array_equal(matrix, matrix.T) and np.all(np.diag(matrix) == 1.0) and np.all(np.abs(matrix) <= 1.0)
+    if customers and (not symmetric or np.linalg.eigvalsh(matrix)[0] <= 1e-9):
+        expected = "a correlation that is positive definite, symmetric, with 1 on the diagonal"
+        if not isinstance(given, list) and customers > 1:
+            expected += f" (for {customers} locations: between {-1 / (customers - 1):.4g} and 1, both excluded)"
+        problems.append(problem(name, "demand.correlation", given, expected))
+        return independent
+    return matrix
+
+
+def is_panel(network: Network) -> bool:
+    """Whether the demand of this network comes from a panel of real sales."""
+    return any(isinstance(network.location(name).distribution, Panel) for name in network.customers)

@@ -1,0 +1,330 @@
+"""What a supplier, a location, a link and their values may say; pydantic checks it, this module words the errors."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from gnn_inventory.errors import nearest, problem
+
+__all__ = [
+    "Demand",
+    "Link",
+    "Location",
+    "NegativeBinomial",
+    "NetworkDemand",
+    "Normal",
+    "Panel",
+    "PerScenario",
+    "Poisson",
+    "Strict",
+    "Supplier",
+    "problems_of",
+]
+
+
+class Strict(BaseModel):
+    """A model that knows its keys and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _not_a_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_not_a_truth_value)]
+NonNegative = Annotated[Number, Field(ge=0)]
+Positive = Annotated[Number, Field(gt=0)]
+Whole = Annotated[int, BeforeValidator(_not_a_truth_value), Field(ge=1)]
+
+
+class Draw(Strict):
+    """A distribution of one value per scenario.
+
+    Attributes:
+        uniform: [low, high] of a continuous uniform distribution.
+        integers: [low, high], both included, of a discrete uniform one.
+        times: `mean_flow` multiplies by the mean demand that flows through the node or link.
+    """
+
+    uniform: tuple[NonNegative, NonNegative] | None = None
+    integers: tuple[NonNegative, NonNegative] | None = None
+    times: Literal["mean_flow"] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Draw":
+        if (self.uniform is None) == (self.integers is None):
+            raise ValueError("expected one of 'uniform: [low, high]' and 'integers: [low, high]'")
+        if self.low > self.high:
+            raise ValueError("expected [low, high] with low <= high")
+        if self.integers is not None and any(value != math.floor(value) for value in self.integers):
+            raise ValueError("expected integers")
+        return self
+
+    @property
+    def low(self) -> float:
+        return (self.uniform or self.integers or (0.0,))[0]
+
+    @property
+    def high(self) -> float:
+        return (self.uniform or self.integers or (0.0,))[-1]
+
+
+class PerScenario(Strict):
+    """A value that every scenario draws anew."""
+
+    per_scenario: Draw
+
+
+def _form(value: object) -> str:
+    return "per scenario" if isinstance(value, Mapping | PerScenario) else "number"
+
+
+def _continuous(value: PerScenario) -> PerScenario:
+    if value.per_scenario.uniform is None:
+        raise ValueError("expected {per_scenario: {uniform: [low, high]}}")
+    return value
+
+
+def _cost(value: PerScenario) -> PerScenario:
+    if value.per_scenario.times is not None:
+        raise ValueError("'times' is for initial quantities; expected {per_scenario: {uniform: [low, high]}}")
+    return _continuous(value)
+
+
+def _whole(value: PerScenario) -> PerScenario:
+    draw = value.per_scenario
+    if draw.integers is None or draw.low < 1 or draw.times is not None:
+        raise ValueError("expected {per_scenario: {integers: [low, high]}} with low >= 1")
+    return value
+
+
+Cost = Annotated[
+    Annotated[NonNegative, Tag("number")] | Annotated[PerScenario, AfterValidator(_cost), Tag("per scenario")],
+    Discriminator(_form),
+]
+"""A number >= 0, or `{per_scenario: {uniform: [low, high]}}`."""
+Quantity = Annotated[
+    Annotated[NonNegative, Tag("number")] | Annotated[PerScenario, AfterValidator(_continuous), Tag("per scenario")],
+    Discriminator(_form),
+]
+"""A number >= 0, or `{per_scenario: {uniform: [low, high], times: mean_flow}}`."""
+LeadTime = Annotated[
+    Annotated[Whole, Tag("number")] | Annotated[PerScenario, AfterValidator(_whole), Tag("per scenario")],
+    Discriminator(_form),
+]
+"""An integer >= 1, or `{per_scenario: {integers: [low, high]}}`."""
+
+
+class Normal(Strict):
+    """Normal demand, rounded up to 0 where `clip` says so.
+
+    Attributes:
+        mean: before clipping, units per period.
+        std: before clipping, units per period.
+        clip: whether negative demand is set to 0; otherwise it returns goods.
+    """
+
+    mean: Number
+    std: NonNegative
+    clip: bool = True
+
+
+class Poisson(Strict):
+    """Poisson demand: `mean`, units per period."""
+
+    mean: NonNegative
+
+
+class NegativeBinomial(Strict):
+    """Negative binomial demand: failures before `successes` successes of probability `probability`.
+
+    Mean = successes (1 - probability) / probability, variance = mean / probability.
+    """
+
+    successes: Positive
+    probability: Annotated[Number, Field(gt=0, le=1)]
+
+
+class Panel(Strict):
+    """Real sales: the recipe names the panel, the location's name its series."""
+
+
+class Demand(Strict):
+    """Customers' demand at a location: exactly one distribution."""
+
+    normal: Normal | None = None
+    poisson: Poisson | None = None
+    negative_binomial: NegativeBinomial | None = None
+    panel: Panel | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _panel_by_name(cls, value: object) -> object:
+        return {"panel": {}} if value == "panel" else value
+
+    @model_validator(mode="after")
+    def _one_distribution(self) -> "Demand":
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"expected exactly one distribution of: {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def distribution(self) -> Normal | Poisson | NegativeBinomial | Panel:
+        """The one distribution."""
+        found = self.normal or self.poisson or self.negative_binomial or self.panel
+        assert found is not None
+        return found
+
+
+class Supplier(Strict):
+    """A node with unlimited stock; goods enter here."""
+
+    kind: Literal["supplier"]
+
+
+class Location(Strict):
+    """Any other node: it holds stock, may ship on, may face customers.
+
+    Attributes:
+        holding_cost: per unit left after shipments and demand [h, money/unit/period]; needed where stock is held.
+        underage_cost: per unit of unmet demand [p, money/unit].
+        price: revenue per unit sold [money/unit].
+        demand: customers' demand [D, units per period].
+        unmet_demand: `lost` or `backlogged`; needed where there is demand.
+        initial_stock: on hand at the start of the first period [units].
+        holds_stock: False for a location that ships everything on at once.
+        capacity: most that leaves the location on its links in a period [units].
+    """
+
+    kind: Literal["location"] = "location"
+    holding_cost: Cost | None = None
+    underage_cost: Cost = 0.0
+    price: Cost = 0.0
+    demand: Demand | None = None
+    unmet_demand: Literal["lost", "backlogged"] | None = None
+    initial_stock: Quantity = 0.0
+    holds_stock: bool = True
+    capacity: Positive | None = None
+
+    @property
+    def distribution(self) -> "Normal | Poisson | NegativeBinomial | Panel | None":
+        """Of the demand; None where there is none."""
+        return None if self.demand is None else self.demand.distribution
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Location":
+        if self.holds_stock and self.holding_cost is None:
+            raise ValueError("holding_cost: missing; expected a number >= 0 (or holds_stock: false)")
+        if self.demand is not None and self.unmet_demand is None:
+            raise ValueError("unmet_demand: missing; expected 'lost' or 'backlogged' where there is demand")
+        if not self.holds_stock and self.demand is not None:
+            raise ValueError("demand: a location that cannot hold stock ships everything; expected no demand there")
+        if not self.holds_stock and self.capacity is not None:
+            raise ValueError("capacity: a location that cannot hold stock ships everything; expected no capacity there")
+        return self
+
+
+class Link(Strict):
+    """A directed edge u -> v: v orders from u along it.
+
+    Attributes:
+        lead_time: periods from order to arrival [L].
+        unit_cost: per unit ordered [c, money/unit].
+        capacity: most that is ordered on the link in a period [units].
+        initial_in_transit: on its way at the start, in each of the periods until arrival [units].
+    """
+
+    lead_time: LeadTime
+    unit_cost: Cost = 0.0
+    capacity: Positive | None = None
+    initial_in_transit: Quantity = 0.0
+
+
+class NetworkDemand(Strict):
+    """What ties the locations' demands together.
+
+    Attributes:
+        correlation: of the normal variables behind the demand of any two locations: one number for every pair, or a matrix
+            in the order in which the network lists its locations with demand. Exact for normal demand that is not
+            clipped; for other distributions a Gaussian copula.
+    """
+
+    correlation: Annotated[Number, Field(ge=-1, le=1)] | list[list[Number]] = 0.0
+
+
+_TAGS = {"number", "per scenario", "float", "list[list[constrained-float]]"}
+_EXPECTED = {
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_parsing": "an integer",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+}
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], where: str) -> list[str]:
+    """A pydantic error in this library's words, one line per mistake."""
+    return [_line(item, model, where) for item in error.errors(include_url=False)]
+
+
+def _line(item: Mapping[str, Any], model: type[BaseModel], where: str) -> str:
+    path = [part for part in item["loc"] if part not in _TAGS]
+    field = ".".join(str(part) for part in path)
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        inside = "".join(f"{part}: " for part in path[:-1])
+        return f"{where}: {inside}unknown key '{path[-1]}'; {nearest(str(path[-1]), _fields(model, path[:-1]))}"
+    if kind == "missing":
+        return f"{where}: {field}: missing; expected a value"
+    if kind == "value_error":
+        text = str(context["error"])
+        return f"{where}: {field}: got {item['input']!r}; {text}" if text == "expected a number" else f"{where}: {'.'.join(map(str, path)) + ': ' if path else ''}{text}"
+    symbols = {"greater_than_equal": (">=", "ge"), "greater_than": (">", "gt"), "less_than_equal": ("<=", "le"), "less_than": ("<", "lt")}
+    if kind in symbols:
+        symbol, key = symbols[kind]
+        return problem(where, field, item["input"], f"a number {symbol} {context[key]:g}")
+    if kind == "literal_error":
+        return problem(where, field, item["input"], context["expected"])
+    return problem(where, field, item["input"], _EXPECTED.get(kind, item["msg"]))
+
+
+def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """The valid keys at a path inside a model."""
+    for part in path:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        found = _model_in(annotation)
+        if found is None:
+            return list(model.model_fields)
+        model = found
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,91 @@
+"""Values that an instance draws: `{uniform: [a, b], seed: s}` and lists, spread over the members of a group.
+
+An instance is drawn with numpy's legacy generator, `numpy.random.RandomState(seed)`, one draw of length n for a group of n
+members, since published instances of this field are drawn so: the same seed gives the same instance as elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gnn_inventory.errors import nearest, problem
+
+__all__ = ["spread"]
+
+_DRAW_KEYS = {"uniform", "integers", "seed", "decimals", "times"}
+
+
+def spread(template: Mapping[str, Any], count: int, where: str, problems: list[str]) -> list[dict[str, Any]]:
+    """The attributes of each of `count` members of a group, from one template for all of them.
+
+    Args:
+        template: attributes; a value is a plain value (the same for all members), a list of `count` values (one each), or
+            a draw: `{uniform: [a, b], seed: s}` or `{integers: [a, b], seed: s}` (b included), optionally with
+            `decimals: d` (rounded so) and `times: other` (multiplied by the attribute `other` of the same member).
+        count: members of the group [1].
+        where: what problems call the group.
+        problems: mistakes are appended here.
+
+    Returns:
+        One dictionary of plain values per member; a draw that is not well formed is left out of them.
+    """
+    members: list[dict[str, Any]] = [{} for _ in range(count)]
+    late = [key for key, value in template.items() if _is_draw(value) and "times" in value]
+    for key in [key for key in template if key not in late] + late:
+        value = template[key]
+        if _is_draw(value):
+            columns = _draw(value, key, members, where, problems)
+        elif isinstance(value, Mapping) and "per_scenario" not in value:
+            columns = spread(value, count, f"{where}: {key}", problems)
+        elif isinstance(value, list):
+            columns = value
+            if len(value) != count:
+                problems.append(problem(where, key, value, f"one value, or a list of {count} values, one each"))
+                continue
+        else:
+            columns = [value] * count
+        for member, column in zip(members, columns, strict=False):
+            member[key] = column
+    return members
+
+
+def _is_draw(value: object) -> bool:
+    return isinstance(value, Mapping) and ("uniform" in value or "integers" in value)
+
+
+def _draw(
+    draw: Mapping[str, Any], key: str, members: list[dict[str, Any]], where: str, problems: list[str]
+) -> list[float] | list[int]:
+    """The values drawn, one per member; none where the draw is not well formed."""
+    before = len(problems)
+    for name in draw:
+        if name not in _DRAW_KEYS:
+            problems.append(f"{where}: {key}: unknown key '{name}'; {nearest(str(name), _DRAW_KEYS)}")
+    kind = "uniform" if "uniform" in draw else "integers"
+    bounds, seed, decimals, times = draw[kind], draw.get("seed"), draw.get("decimals"), draw.get("times")
+    number = int if kind == "integers" else (int, float)
+    if not (
+        isinstance(bounds, list | tuple)
+        and len(bounds) == 2
+        and all(isinstance(bound, number) and not isinstance(bound, bool) and np.isfinite(bound) for bound in bounds)
+        and bounds[0] <= bounds[1]
+    ):
+        problems.append(problem(where, f"{key}.{kind}", bounds, f"[low, high], two {kind if kind == 'integers' else 'numbers'}"))
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        problems.append(problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again"))
+    if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
+        problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
+    if times is not None and any(not isinstance(member.get(times), int | float) for member in members):
+        problems.append(problem(where, f"{key}.times", times, "the name of a number that stands beside it"))
+    if len(problems) > before:
+        return []
+    generator = np.random.RandomState(seed)
+    if kind == "integers":
+        return [int(value) for value in generator.randint(bounds[0], bounds[1] + 1, size=len(members))]
+    values = generator.uniform(bounds[0], bounds[1], size=len(members))
+    if times is not None:
+        values = values * np.array([member[times] for member in members])
+    if decimals is not None:
+        values = np.round(values, decimals)
+    return [float(value) for value in values]
