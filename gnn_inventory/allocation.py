@@ -7,6 +7,9 @@ from gnn_inventory.types import LinkPerScenario, NodePerScenario
 
 __all__ = ["proportional", "whole_units"]
 
+SMALL = 1e-9
+"""Units below which a total is not divided by."""
+
 
 def proportional(
     graph: InventoryGraph,
@@ -34,12 +37,14 @@ def proportional(
     asked = torch.zeros_like(stock).index_add(1, graph.source, desired)
     competing = asked if keep is None else asked + keep.clamp_min(0.0)
     positive = asked > 0
-    share = (stock / torch.where(competing > 0, competing, 1.0)).clamp_max(1.0)
+    # the comparisons come first: a ratio that is not used must not put a NaN or an infinity into the gradient
+    share = torch.where(competing > stock, stock / competing.clamp_min(SMALL), 1.0)
     share = torch.where(graph.is_supplier, 1.0, share)
-    by_capacity = (graph.ship_capacity / torch.where(positive, asked, 1.0)).clamp_max(1.0)
-    share = torch.minimum(share, by_capacity)
+    limited = asked > graph.ship_capacity
+    limit = graph.ship_capacity.nan_to_num(posinf=0.0) / asked.clamp_min(SMALL)
+    share = torch.where(limited, torch.minimum(share, limit), share)
     # a location that cannot hold stock: all of it goes, whatever was asked
-    everything = stock / torch.where(positive, asked, 1.0)
+    everything = stock / torch.where(positive, asked.clamp_min(SMALL), 1.0)
     share = torch.where(graph.holds_stock, share, everything)
     orders = desired * share[:, graph.source]
     return orders + _unasked(graph, stock, positive)

@@ -6,14 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gnn_inventory.demand.scenarios import STREAMS, Scenarios, blocks, generator, initial_values
-from gnn_inventory.demand.scenarios import BLOCK as BLOCK
+from gnn_inventory.demand.scenarios import BLOCK, STREAMS, Scenarios, blocks, generator, initial_values
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network, is_panel
 from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson
 
-__all__ = ["SyntheticDemand"]
+__all__ = ["SyntheticDemand", "cumulative"]
 
 TAIL = 1e-12
 """Probability beyond the largest value of a discrete distribution's table."""
@@ -42,7 +41,7 @@ class SyntheticDemand:
         names = list(network.nodes)
         self._columns = torch.tensor([names.index(name) for name in network.customers], dtype=torch.int64)
         self._distributions = [network.location(name).distribution for name in network.customers]
-        self._tables = [_table(distribution) for distribution in self._distributions]
+        self._tables = [cumulative(distribution) for distribution in self._distributions]
         factor = np.linalg.cholesky(network.correlation) if len(names) else network.correlation
         self._factor = torch.tensor(factor, dtype=torch.float64)
         self._independent = bool((network.correlation == np.eye(len(network.correlation))).all())
@@ -86,7 +85,7 @@ class SyntheticDemand:
         return values
 
 
-def _table(distribution: object) -> Tensor | None:
+def cumulative(distribution: object) -> Tensor | None:
     """Cumulative probabilities P(D <= 0), P(D <= 1), ... of a discrete distribution, up to a tail of `TAIL`."""
     if isinstance(distribution, Poisson):
         mean, std = distribution.mean, math.sqrt(distribution.mean)

@@ -1,7 +1,7 @@
 """Panels of real sales: reading them, and scenarios from them, split by time so that nothing leaks."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -111,7 +111,9 @@ def load_calendar(path: str | Path, columns: Sequence[str]) -> Float[Tensor, "pe
     if missing:
         valid = list(rows[0]) if rows else []
         raise InputError(f"{path}: no column '{column}'; {nearest(column, valid)}" for column in missing)
-    values = [[_number(row[column], f"{path}: row {number}: {column}") for column in columns] for number, row in enumerate(rows, 1)]
+    values = [
+        [_number(row[column], f"{path}: row {number}: {column}") for column in columns] for number, row in enumerate(rows, 1)
+    ]
     return torch.tensor(values, dtype=torch.float32)
 
 
@@ -229,7 +231,7 @@ def _from_parquet(path: Path, columns: Sequence[str]) -> SalesPanel:
     return _from_records(parquet.read_table(path).to_pylist(), columns, path)
 
 
-def _from_records(rows: Sequence[dict[str, object]], columns: Sequence[str], path: Path) -> SalesPanel:
+def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> SalesPanel:
     """A panel from one row per item, location and period."""
     if not rows:
         raise InputError(f"{path}: got no rows; expected one per item, location and period")

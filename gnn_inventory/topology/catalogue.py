@@ -81,10 +81,8 @@ def build_network(mapping: Mapping[str, Any]) -> nx.DiGraph:
     content = deepcopy(dict(mapping))
     name = str(content.pop("name", "network"))
     source = content.pop("source", None)
-    if "family" in content:
-        network = build_family(content.pop("family"), content, name)
-    else:
-        network = _explicit(content, name)
+    family = content.pop("family", None)
+    network = _explicit(content, name) if family is None else build_family(family, content, name)
     network.graph["name"] = name
     if source is not None:
         network.graph["source"] = source

@@ -93,7 +93,9 @@ def _parse(network: nx.DiGraph) -> tuple[Network, list[str]]:
         if not all(isinstance(parsed_network.location(node).distribution, Panel) for node in customers):
             problems.append(f"{name}: demand: got a panel at some locations only; expected it at all of them or at none")
         if network.graph.get("demand") is not None:
-            problems.append(f"{name}: demand: got {network.graph['demand']!r}; a panel of sales holds its own correlation, remove it")
+            problems.append(
+                f"{name}: demand: got {network.graph['demand']!r}; a panel of sales holds its own correlation, remove it"
+            )
     return parsed_network, problems
 
 

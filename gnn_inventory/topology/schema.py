@@ -299,8 +299,17 @@ def _line(item: Mapping[str, Any], model: type[BaseModel], where: str) -> str:
         return f"{where}: {field}: missing; expected a value"
     if kind == "value_error":
         text = str(context["error"])
-        return f"{where}: {field}: got {item['input']!r}; {text}" if text == "expected a number" else f"{where}: {'.'.join(map(str, path)) + ': ' if path else ''}{text}"
-    symbols = {"greater_than_equal": (">=", "ge"), "greater_than": (">", "gt"), "less_than_equal": ("<=", "le"), "less_than": ("<", "lt")}
+        return (
+            f"{where}: {field}: got {item['input']!r}; {text}"
+            if text == "expected a number"
+            else f"{where}: {'.'.join(map(str, path)) + ': ' if path else ''}{text}"
+        )
+    symbols = {
+        "greater_than_equal": (">=", "ge"),
+        "greater_than": (">", "gt"),
+        "less_than_equal": ("<=", "le"),
+        "less_than": ("<", "lt"),
+    }
     if kind in symbols:
         symbol, key = symbols[kind]
         return problem(where, field, item["input"], f"a number {symbol} {context[key]:g}")

@@ -35,7 +35,7 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
     for key in [key for key in template if key not in late] + late:
         value = template[key]
         if _is_draw(value):
-            columns = _draw(value, key, members, where, problems)
+            columns: list[Any] = list(_draw(value, key, members, where, problems))
         elif isinstance(value, Mapping) and "per_scenario" not in value:
             columns = spread(value, count, f"{where}: {key}", problems)
         elif isinstance(value, list):
@@ -73,7 +73,9 @@ def _draw(
     ):
         problems.append(problem(where, f"{key}.{kind}", bounds, f"[low, high], two {kind if kind == 'integers' else 'numbers'}"))
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        problems.append(problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again"))
+        problems.append(
+            problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again")
+        )
     if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
         problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
     if times is not None and any(not isinstance(member.get(times), int | float) for member in members):

@@ -1,0 +1,201 @@
+"""The command line: parses, calls the library, prints. Imports come late, so that `--help` is quick."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from gnn_inventory.evaluation import EvaluationResult
+    from gnn_inventory.training.recipe import Recipe
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Neural networks for supply-chain inventories.",
+)
+
+Network = Annotated[str, typer.Argument(help="A network of the catalogue, or a YAML file.")]
+
+
+def main() -> None:
+    """Run the command line; an error that a person can cause is one line each and exit 1 or 2."""
+    try:
+        app()
+    except GnnInventoryError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+@app.command("list")
+def list_catalogue() -> None:
+    """What is in the catalogue."""
+    from gnn_inventory.files import read_yaml
+    from gnn_inventory.topology.catalogue import catalogue
+
+    for title, kind in (("networks", "topologies"), ("recipes", "training")):
+        print(f"{title}:")
+        for name, path in catalogue(kind).items():
+            content = read_yaml(path)
+            print(f"  {name:36} {content.get('source') or content.get('policy', {}).get('name', '')}")
+
+
+@app.command()
+def check(network: Network) -> None:
+    """Validate a network: every mistake at once, exit 1 if there is any."""
+    from gnn_inventory.topology.catalogue import load_network
+    from gnn_inventory.topology.network import parse_network
+
+    parsed = parse_network(load_network(network))
+    print(f"{parsed.name}: valid: {len(parsed.nodes)} nodes, {len(parsed.links)} links, {len(parsed.customers)} with demand")
+
+
+@app.command()
+def draw(
+    network: Network,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the picture goes (.svg).")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Draw a network, echelons from left to right."""
+    from gnn_inventory.picture import draw_network
+    from gnn_inventory.topology.catalogue import load_network
+
+    if output.exists() and not force:
+        raise UsageError(f"{output}: exists already; name another file, or replace it: --force")
+    draw_network(load_network(network), output)
+    print(output)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the catalogue, or a YAML file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The run folder.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, such as training.epochs=5.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")] = None,
+) -> None:
+    """Train a policy as a recipe says, into a run folder."""
+    from gnn_inventory.picture import draw_network, draw_training
+    from gnn_inventory.topology.catalogue import build_network
+    from gnn_inventory.training.hdpo import choose_device, steps_per_epoch
+    from gnn_inventory.training.recipe import load_recipe
+    from gnn_inventory.training.run_folder import RunFolder
+    from gnn_inventory.training.train import train_recipe
+
+    changes = list(settings or [])
+    if device is not None:
+        choose_device(device)
+        changes.append(f"training.device={device}")
+    loaded, folder = load_recipe(recipe, changes), RunFolder(output)
+    steps = loaded.training.epochs * steps_per_epoch(loaded.training.scenarios, loaded.training.batch)
+    with _progress(steps, "training") as (advance, describe):
+
+        def on_epoch(line: dict[str, Any]) -> None:
+            describe(f"epoch {line['epoch']}/{loaded.training.epochs} dev {line['dev']:.4f} best {line['best_dev']:.4f}")
+
+        try:
+            result = train_recipe(loaded, folder, resume, on_epoch, lambda: advance(1))
+        except KeyboardInterrupt:
+            raise UsageError(f"{output}: stopped; go on from the last finished epoch: --resume") from None
+    draw_network(build_network(loaded.mapping), output / "network.svg")
+    draw_training(result.metrics, output / "training.svg")
+    print(f"{output}: best dev cost per store {result.dev_cost:.4f} after {len(result.metrics)} epochs")
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; all face the same scenarios.")],
+    network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
+    scenarios: Annotated[int | None, typer.Option("--scenarios", min=2)] = None,
+    periods: Annotated[int | None, typer.Option("--periods", min=1, help="Per scenario, warm-up included.")] = None,
+    warm_up: Annotated[int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
+    oracle: Annotated[bool, typer.Option("--just-in-time", help="Add the oracle that sees the future.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
+) -> None:
+    """Evaluate trained policies on fresh scenarios, beside each other."""
+    from gnn_inventory.evaluation import evaluate_on
+    from gnn_inventory.policies import ORACLES
+    from gnn_inventory.topology.catalogue import load_network
+    from gnn_inventory.topology.network import parse_network
+    from gnn_inventory.training.recipe import scenario_source
+    from gnn_inventory.training.run_folder import RunFolder
+
+    recipes = [RunFolder(run).recipe() for run in runs]
+    policies: list[Any] = [RunFolder(run).policy() for run in runs]
+    names = [run.name for run in runs]
+    if oracle:
+        policies.append(ORACLES["just_in_time"]())
+        names.append("just_in_time (sees the future)")
+    first: Recipe = recipes[0]
+    other = None if network is None else load_network(network)
+    if other is None and any(recipe.mapping != first.mapping for recipe in recipes):
+        raise InputError("evaluate: the runs were trained on different networks; name one for all: --network NETWORK")
+    parsed = first.network if other is None else parse_network(other)
+    settings = first.evaluation
+    source = scenario_source(first, "test", settings.seed if seed is None else seed, other)
+    if source.count is None:
+        chosen = (scenarios or settings.scenarios, periods or settings.periods, settings.warm_up if warm_up is None else warm_up)
+    else:
+        assert first.demand is not None
+        warm = first.demand.windows.warm_up if warm_up is None else warm_up
+        chosen = (min(scenarios or source.count, source.count), periods or source.periods, warm)  # type: ignore[attr-defined]
+    results = []
+    with _progress(chosen[0] * len(policies), "evaluating", silent=as_json) as (advance, describe):
+        for name, policy in zip(names, policies, strict=True):
+            describe(name)
+            results.append(evaluate_on(policy, parsed, source, *chosen, settings.whole_units, advance))
+    if as_json:
+        objects = [result.to_json() for result in results]
+        print(json.dumps(objects[0] if len(objects) == 1 else objects))
+    else:
+        _print_table(names, results)
+
+
+def _print_table(names: list[str], results: "list[EvaluationResult]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    first = results[0]
+    title = f"{first.network}: {first.scenarios} scenarios, {first.periods} periods"
+    table = Table(title=title, title_justify="left")
+    for column in ("run", "policy", "cost", "cost per store", "95 % interval", "gap"):
+        table.add_column(column, justify="left" if column in ("run", "policy") else "right")
+    for name, result in zip(names, results, strict=True):
+        low, high = result.ci95
+        gap = "" if result.gap_percent is None else f"{result.gap_percent:.2f} %"
+        interval = f"{low:.4f} to {high:.4f}"
+        table.add_row(name, result.policy, f"{result.cost:.4f}", f"{result.cost_per_store:.4f}", interval, gap)
+    console = Console(width=max(110, Console().width))
+    console.print(table)
+    if first.reference is not None:
+        kind = first.reference.kind.replace("_", " ")
+        console.print(f"gap to the {kind} {first.reference.value:.4f} (whole network): {first.reference.source}", highlight=False)
+
+
+@contextmanager
+def _progress(total: int, text: str, silent: bool = False) -> Iterator[tuple[Any, Any]]:
+    """A bar with the time left; nothing where the output is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, disable=silent or not console.is_terminal) as progress:
+        task = progress.add_task(text, total=total)
+        yield (
+            lambda count: progress.advance(task, count),
+            lambda description: progress.update(task, description=description),
+        )

@@ -1,0 +1,96 @@
+"""Pictures as SVG: a network with its echelons from left to right, and a training curve."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from gnn_inventory.errors import UsageError
+from gnn_inventory.files import replace_file
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.topology.schema import Location, PerScenario, Supplier
+
+__all__ = ["draw_network", "draw_training"]
+
+COLOURS = {"supplier": "#8d99ae", "location": "#e9c46a", "customers": "#2a9d8f"}
+
+
+def draw_network(network: nx.DiGraph, path: str | Path) -> None:
+    """Draw a network, suppliers on the left, each node right of all that supply it; links carry their lead times.
+
+    Raises:
+        InputError: the network is not valid. UsageError: the file's ending is not one that matplotlib writes.
+    """
+    parsed = parse_network(network)
+    graph = nx.DiGraph(list(parsed.links))
+    layers = [sorted(layer) for layer in nx.topological_generations(graph)]
+    positions = {
+        name: (column, (len(layer) - 1) / 2 - row) for column, layer in enumerate(layers) for row, name in enumerate(layer)
+    }
+    figure, axes = _figure(2.2 * len(layers) + 1, min(0.55 * max(map(len, layers)) + 1.2, 30))
+    kinds = [_kind(parsed.nodes[name]) for name in graph]
+    nx.draw_networkx_nodes(graph, positions, ax=axes, node_color=[COLOURS[kind] for kind in kinds], node_size=600)
+    nx.draw_networkx_edges(graph, positions, ax=axes, edge_color="#555555", node_size=600, width=0.8)
+    nx.draw_networkx_labels(graph, positions, ax=axes, font_size=7)
+    if len(parsed.links) <= 80:
+        labels = {pair: _lead_time(link.lead_time) for pair, link in parsed.links.items()}
+        nx.draw_networkx_edge_labels(graph, positions, labels, ax=axes, font_size=6, label_pos=0.4, rotate=False)
+    for kind, colour in COLOURS.items():
+        axes.scatter([], [], color=colour, label=kind)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False, fontsize=7)
+    axes.set_title(f"{parsed.name}: {len(parsed.nodes)} nodes, {len(parsed.links)} links (lead times)", fontsize=9)
+    axes.margins(0.12)
+    axes.set_axis_off()
+    _write(figure, path)
+
+
+def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw train and dev cost against epochs."""
+    figure, axes = _figure(6, 3.5)
+    epochs = [line["epoch"] for line in metrics]
+    axes.plot(epochs, [line["train"] for line in metrics], label="train", color="#8d99ae")
+    axes.plot(epochs, [line["dev"] for line in metrics], label="dev", color="#2a9d8f")
+    best = min(metrics, key=lambda line: line["dev"])
+    axes.plot([best["epoch"]], [best["dev"]], "o", color="#e76f51", label=f"best: {best['dev']:.4f}")
+    if best["dev"] > 0:
+        axes.set_ylim(top=min(max(line["dev"] for line in metrics), 2 * best["dev"]) * 1.02)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("cost per store and period")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    _write(figure, path)
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure  # here, since only pictures need it
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _write(figure: Any, path: str | Path) -> None:
+    import matplotlib
+
+    path = Path(path)
+    formats = figure.canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in formats:
+        raise UsageError(f"{path}: got ending '{path.suffix}'; expected .svg, or one of: {', '.join(sorted(formats))}")
+    content = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "gnn_inventory"}):  # the same picture, the same bytes
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        figure.savefig(content, format=path.suffix.removeprefix("."), metadata=metadata)
+    replace_file(path, content.getvalue())
+
+
+def _kind(node: Supplier | Location) -> str:
+    if isinstance(node, Supplier):
+        return "supplier"
+    return "location" if node.demand is None else "customers"
+
+
+def _lead_time(value: int | PerScenario) -> str:
+    if isinstance(value, PerScenario):
+        return f"{value.per_scenario.low:g}-{value.per_scenario.high:g}"
+    return str(value)

@@ -1,0 +1,43 @@
+"""Policies by name: (graph, observation) -> desired orders. The one registry, used by recipes and the command line."""
+
+from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.policies.base import Oracle, Policy
+from gnn_inventory.policies.base_stock import BaseStock, EchelonBaseStock
+from gnn_inventory.policies.fully_connected import FullyConnected
+from gnn_inventory.policies.just_in_time import JustInTime
+from gnn_inventory.policies.message_passing import MessagePassing
+
+__all__ = ["ORACLES", "POLICIES", "make_policy", "policy_name"]
+
+POLICIES: dict[str, type[Policy]] = {
+    "base_stock": BaseStock,
+    "echelon_base_stock": EchelonBaseStock,
+    "fully_connected": FullyConnected,
+    "message_passing": MessagePassing,
+}
+"""Name -> policy that can be trained."""
+ORACLES: dict[str, type[Oracle]] = {"just_in_time": JustInTime}
+"""Name -> yardstick that sees the future and has nothing to train."""
+
+
+def make_policy(name: str, **settings: int) -> Policy:
+    """A policy by name.
+
+    Raises:
+        InputError: no such policy, or a setting that it does not have.
+    """
+    if name not in POLICIES:
+        raise InputError(f"policy.name: got '{name}'; {nearest(name, POLICIES)}")
+    valid = POLICIES[name]().__dict__["config"]
+    problems = [f"policy: unknown key '{key}'; {nearest(key, [*valid, 'name'])}" for key in settings if key not in valid]
+    for key, value in settings.items():
+        if key in valid and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            problems.append(f"policy.{key}: got {value!r}; expected an integer >= 0")
+    if problems:
+        raise InputError(problems)
+    return POLICIES[name](**settings)
+
+
+def policy_name(policy: Policy | Oracle) -> str:
+    """The name under which the registry knows a policy."""
+    return next(name for name, kind in {**POLICIES, **ORACLES}.items() if type(policy) is kind)

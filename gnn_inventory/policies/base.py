@@ -1,0 +1,110 @@
+"""What a policy is: from what may be seen of a network to desired orders on its links."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.errors import InputError
+from gnn_inventory.graph import InventoryGraph, Parameters
+from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodePerScenario, NodeValues, Transit, Window
+
+__all__ = ["Decide", "Desired", "Known", "Observation", "Oracle", "Policy", "UnsupportedNetworkError"]
+
+
+class UnsupportedNetworkError(InputError):
+    """A network that a policy cannot serve; the message says why and what can."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known before the first period: costs, lead times and statistics of demand.
+
+    Attributes:
+        parameters: costs and lead times.
+        mean_demand, std_demand: of the customers' demand per period [1 or B, N], units.
+        node_flow, link_flow: mean demand that flows through each node [1 or B, N] and link [1 or B, E], units per period.
+    """
+
+    parameters: Parameters
+    mean_demand: NodeValues
+    std_demand: NodeValues
+    node_flow: NodeValues
+    link_flow: LinkValues
+
+    @classmethod
+    def of(cls, graph: InventoryGraph, scenarios: Scenarios) -> "Known":
+        """What is known of scenarios before they begin."""
+        mean = scenarios.mean_demand
+        return cls(scenarios.parameters, mean, scenarios.std_demand, *graph.flows(mean))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What may be seen in a period: the state, demand up to now, the calendar. It cannot hold the future.
+
+    Attributes:
+        on_hand: units [B, N], arrivals included; negative = backlog.
+        in_transit: units [B, E, L]; slot k arrives after k + 1 periods.
+        past_demand: demand of the W periods before this one [B, W, N], oldest first.
+        calendar: of this period [F].
+    """
+
+    on_hand: NodePerScenario
+    in_transit: Transit
+    past_demand: Window
+    calendar: Float[Tensor, " channel"]
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a policy asks for.
+
+    Attributes:
+        orders: on links [B, E], units.
+        keep: what each location wants to keep for its own customers [B, N], units; None where the policy has no say.
+    """
+
+    orders: LinkPerScenario
+    keep: NodePerScenario | None = None
+
+
+Decide = Callable[[Observation], Desired]
+"""A policy that has been put on a network: one decision per period."""
+
+
+class Policy(nn.Module, ABC):
+    """A map from observation to desired orders, the same weights for any graph that it can serve.
+
+    Attributes:
+        window: periods of past demand that it looks at, W.
+    """
+
+    window: int = 0
+
+    @abstractmethod
+    def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        """Put the policy on a network: what does not change per period is computed here, once.
+
+        Raises:
+            UnsupportedNetworkError: the policy cannot serve this network.
+        """
+
+    def fit_to(self, graph: InventoryGraph) -> None:
+        """Make the parameters that belong to a network's locations, for policies that are tied to one."""
+
+    def forward(self, graph: InventoryGraph, known: Known, observation: Observation) -> Desired:
+        """One decision."""
+        return self.start(graph, known)(observation)
+
+
+class Oracle(ABC):
+    """A policy that is given the whole trajectory beforehand: a yardstick, never something to use."""
+
+    window: int = 0
+
+    @abstractmethod
+    def start_with_future(self, graph: InventoryGraph, scenarios: Scenarios) -> Decide:
+        """Put the oracle on a network, with all that will happen."""

@@ -1,0 +1,107 @@
+"""Base stock, local and echelon: one level per location, trained by the same gradient or set by hand."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.types import NodePerScenario
+
+__all__ = ["BaseStock", "EchelonBaseStock"]
+
+
+class BaseStock(Policy):
+    """Every location orders up to its level: what it lacks of S in on hand + in transit (Arrow, Harris and Marschak 1951).
+
+    Levels are parameters in units of the mean flow, so that one level serves every item of a panel. Where several links
+    enter a location, they share its order by weights that are trained as well.
+    """
+
+    _kind = "base_stock"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config: dict[str, int] = {}
+        self.levels = nn.Parameter(torch.zeros(0))
+        self.shares = nn.Parameter(torch.zeros(0))
+
+    def fit_to(self, graph: InventoryGraph) -> None:
+        """Start at the mean demand over lead time and review period; sources share orders equally."""
+        self._refuse(graph)
+        self.levels = nn.Parameter(self._start(graph))
+        self.shares = nn.Parameter(torch.zeros(graph.links if bool((graph.inbound_count() > 1).any()) else 0))
+
+    def set_levels(self, graph: InventoryGraph, levels: Mapping[str, float]) -> None:
+        """Set the level of each location by name [S, units], on a graph whose mean demand is known."""
+        self.fit_to(graph)
+        flow, _ = graph.flows(graph.mean_demand.unsqueeze(0))
+        values = [levels.get(label, 0.0) for label in graph.labels]
+        self.levels = nn.Parameter(torch.tensor(values, dtype=flow.dtype) / flow.squeeze(0))
+
+    def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        self._refuse(graph)
+        if len(self.levels) != graph.nodes:
+            raise UnsupportedNetworkError(
+                f"policy {self._kind}: got a network of {graph.nodes} nodes; expected the {len(self.levels)} that it was "
+                "trained on: its levels belong to locations; train it on this network"
+            )
+        levels = self.levels * known.node_flow
+        if len(self.shares):
+            weights = self.shares.exp()
+            total = weights.new_zeros(graph.nodes).index_add(0, graph.target, weights)
+            share = weights / total[graph.target]
+        else:
+            share = torch.ones_like(graph.lead_time)
+
+        def decide(seen: Observation) -> Desired:
+            lacking = (levels - self._position(graph, seen)).clamp_min(0.0)
+            return Desired(lacking[:, graph.target] * share)
+
+        return decide
+
+    def _start(self, graph: InventoryGraph) -> Tensor:
+        lead_time = torch.zeros(graph.nodes).index_reduce(0, graph.target, graph.lead_time, "amax")
+        return lead_time + 1.0
+
+    def _refuse(self, graph: InventoryGraph) -> None:
+        if not bool(graph.holds_stock.all()):
+            names = [graph.labels[node] for node in (~graph.holds_stock).nonzero().flatten().tolist()]
+            raise UnsupportedNetworkError(
+                f"policy base_stock: got location '{names[0]}', which cannot hold stock, so its own position says nothing; "
+                "use echelon_base_stock"
+            )
+
+    def _position(self, graph: InventoryGraph, seen: Observation) -> NodePerScenario:
+        return seen.on_hand.index_add(1, graph.target, seen.in_transit.sum(-1))
+
+
+class EchelonBaseStock(BaseStock):
+    """Every location orders up to an echelon level: the position of itself and all it supplies (Clark and Scarf 1960)."""
+
+    _kind = "echelon_base_stock"
+
+    def _start(self, graph: InventoryGraph) -> Tensor:
+        """Mean demand over the time that goods need from order to the customers below, and one period for each location."""
+        level = torch.zeros(graph.nodes)
+        for _ in range(int(graph.depth)):
+            below = torch.zeros(graph.nodes).index_reduce(0, graph.source, level[graph.target], "amax")
+            own = torch.zeros(graph.nodes).index_reduce(0, graph.target, graph.lead_time, "amax")
+            level = below + own + graph.has_demand
+        return level
+
+    def _refuse(self, graph: InventoryGraph) -> None:
+        if bool((graph.inbound_count() > 1).any()):
+            name = graph.labels[int((graph.inbound_count() > 1).nonzero()[0])]
+            raise UnsupportedNetworkError(
+                f"policy echelon_base_stock: got location '{name}' with several sources, whose stock then belongs to no "
+                "one echelon; expected one link into each location; use base_stock or message_passing"
+            )
+
+    def _position(self, graph: InventoryGraph, seen: Observation) -> NodePerScenario:
+        own = super()._position(graph, seen)
+        echelon = own
+        for _ in range(int(graph.depth) - 1):
+            echelon = own.index_add(1, graph.source, echelon[:, graph.target])
+        return echelon

@@ -1,0 +1,65 @@
+"""The oracle that the field publishes: it sees the future and lets goods arrive when they are sold."""
+
+import torch
+
+from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Decide, Desired, Observation, Oracle, UnsupportedNetworkError
+
+__all__ = ["JustInTime"]
+
+
+class JustInTime(Oracle):
+    """Each location orders, from the source with the shortest lead time, what it will hand out when the order arrives.
+
+    Not a bound: the shortest lead time may be the dearest (of equal ones the cheapest is taken). Past the end of the
+    scenario there is no demand. Initial stock is used up first: an order fills what the requirements up to its arrival will
+    lack (Alvo et al., arXiv 2306.11246, section on real data).
+    """
+
+    def start_with_future(self, graph: InventoryGraph, scenarios: Scenarios) -> Decide:
+        parameters = scenarios.parameters
+        if len(parameters.lead_time) > 1:
+            raise UnsupportedNetworkError("policy just_in_time: got lead times that differ by scenario; expected shared ones")
+        lead_times = [int(value) for value in parameters.lead_time[0].tolist()]
+        unit_cost = parameters.unit_cost.mean(0).tolist()
+        chosen: dict[int, int] = {}  # node -> the link that it orders on
+        for link, target in enumerate(graph.target.tolist()):
+            best = chosen.get(target)
+            if best is None or (lead_times[link], unit_cost[link]) < (lead_times[best], unit_cost[best]):
+                chosen[target] = link
+        total = scenarios.periods
+        required = scenarios.demand.clone()  # [B, T, N]: what each node hands out, to customers and along its links
+        orders = torch.zeros(len(scenarios), total, graph.links)
+        source = graph.source.tolist()
+        for node in _downstream_first(graph):
+            if node not in chosen:
+                continue
+            link = chosen[node]
+            lead_time = lead_times[link]
+            on_hand = scenarios.on_hand[:, node]
+            inbound = graph.target == node
+            arriving = scenarios.in_transit[:, inbound].sum(1)  # [B, L]
+            for period in range(total):
+                if 0 < period <= arriving.shape[1]:
+                    on_hand = on_hand + arriving[:, period - 1]
+                lacking = (required[:, period, node] - on_hand).clamp_min(0.0)
+                on_hand = (on_hand - required[:, period, node]).clamp_min(0.0)
+                if period >= lead_time:
+                    orders[:, period - lead_time, link] = lacking
+            required[:, :, source[link]] += orders[:, :, link]
+        clock = iter(range(total))
+
+        def decide(seen: Observation) -> Desired:
+            return Desired(orders[:, next(clock)])
+
+        return decide
+
+
+def _downstream_first(graph: InventoryGraph) -> list[int]:
+    """Nodes in an order in which each stands after all that it supplies."""
+    depth = [0] * graph.nodes
+    for _ in range(int(graph.depth)):
+        for source, target in graph.edge_index.t().tolist():
+            depth[source] = max(depth[source], depth[target] + 1)
+    return sorted(range(graph.nodes), key=lambda node: depth[node])

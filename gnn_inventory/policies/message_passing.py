@@ -1,0 +1,202 @@
+"""Message passing on the supply network: the same weights run on any graph."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.nn import MessagePassing as PyGMessagePassing
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.types import Float, LinkValues, NodePerScenario
+
+__all__ = ["MessagePassing", "echelon_position"]
+
+NODE_FACTS, LINK_FACTS = 10, 4
+
+
+class SupplyConv(PyGMessagePassing):
+    """One round: links hear both ends, nodes hear their links.
+
+    .. math::
+        m_e = silu(A x_u + B x_v + C z_e), \\quad
+        x_v' = x_v + silu(D x_v + F \\sum_{e \\to v} w^{in}_e m_e + G \\sum_{v \\to e} w^{out}_e m_e)
+
+    with weights w proportional to the mean flow of the links, which sum to 1 over a node's links: so messages add up as
+    units of stock do, whatever the number of links. The maps of node terms are computed per node and gathered.
+
+    Shapes:
+        x [B, N, F], z [1 or B, E, F], weights [1 or B, E]; returns x' [B, N, F] and m [B, E, F].
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(aggr=None, node_dim=-2)
+        self.from_source = nn.Linear(width, width, bias=False)
+        self.from_target = nn.Linear(width, width, bias=False)
+        self.from_link = nn.Linear(width, width)
+        self.update_node = nn.Linear(3 * width, width)
+
+    def forward(self, x: Tensor, z: Tensor, edge_index: Tensor, into: Tensor, out_of: Tensor) -> tuple[Tensor, Tensor]:
+        message = self.edge_updater(edge_index, source=self.from_source(x), target=self.from_target(x), link=self.from_link(z))
+        heard = self.propagate(edge_index, m=message, into=into, out_of=out_of, size=(x.shape[-2], x.shape[-2]))
+        return x + functional.silu(self.update_node(torch.cat([x, heard], dim=-1))), message
+
+    def edge_update(self, source_j: Tensor, target_i: Tensor, link: Tensor) -> Tensor:
+        return functional.silu(source_j + target_i + link)
+
+    def message(self, m: Tensor) -> Tensor:
+        return m
+
+    def aggregate(self, inputs: Tensor, edge_index: Tensor, into: Tensor, out_of: Tensor, dim_size: int) -> Tensor:
+        empty = inputs.new_zeros(inputs.shape[0], dim_size, inputs.shape[2])
+        inbound = empty.index_add(1, edge_index[1], inputs * into.unsqueeze(-1))
+        outbound = empty.index_add(1, edge_index[0], inputs * out_of.unsqueeze(-1))
+        return torch.cat([inbound, outbound], dim=-1)
+
+
+class MessagePassing(Policy):
+    """Orders on links and a quantity to keep per location, by rounds of message passing.
+
+    Every quantity enters and leaves in units of the mean demand that flows through its node or link, money in units of the
+    network's mean cost of a lost sale: the policy depends on no scale.
+
+    Args:
+        width: channels per node and link.
+        rounds: of message passing, K.
+        slots: periods until arrival that the policy tells apart, at least the largest lead time minus 1.
+        window: periods of past demand that it looks at, W.
+        calendar: channels of the calendar that it looks at.
+        seed: of the initial weights.
+    """
+
+    def __init__(
+        self, width: int = 32, rounds: int = 2, slots: int = 8, window: int = 0, calendar: int = 0, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.config = dict(width=width, rounds=rounds, slots=slots, window=window, calendar=calendar, seed=seed)
+        self.slots, self.window, self.calendar = slots, window, calendar
+        self.node_facts = nn.Linear(NODE_FACTS, width)
+        self.node_state = nn.Linear(3 + slots + window + calendar, width, bias=False)
+        self.link_facts = nn.Linear(LINK_FACTS, width)
+        self.link_state = nn.Linear(slots, width, bias=False)
+        self.rounds = nn.ModuleList(SupplyConv(width) for _ in range(rounds))
+        self.order = nn.Linear(width, 1)
+        self.order_of_target = nn.Linear(width, 1, bias=False)
+        self.order_of_state = nn.Linear(2, 1, bias=False)
+        self.keep = nn.Linear(width, 1)
+        self.reset_parameters(seed)
+
+    def reset_parameters(self, seed: int) -> None:
+        """Draw the weights anew; orders and what is kept start at about the mean flow."""
+        random = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, nn.Linear):
+                    bound = (1.0 / module.in_features) ** 0.5
+                    module.weight.uniform_(-bound, bound, generator=random)
+                    if module.bias is not None:
+                        module.bias.zero_()
+            for head in (self.order, self.order_of_target, self.keep):
+                head.weight.mul_(0.3)
+            self.order_of_state.weight.zero_()
+            self.order.bias.fill_(0.5)
+            self.keep.bias.fill_(0.5)
+
+    def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        if graph.slots > self.slots:
+            raise UnsupportedNetworkError(
+                f"policy message_passing: got a lead time of {graph.slots + 1}; its weights accept at most {self.slots + 1}; "
+                f"train with policy.slots={graph.slots}"
+            )
+        node_flow, link_flow = known.node_flow, known.link_flow
+        source, target = graph.source, graph.target
+        node_facts = self.node_facts(node_features(graph, known))
+        link_facts = self.link_facts(link_features(graph, known))
+        into = _weights(link_flow, target, graph.nodes)
+        out_of = _weights(link_flow, source, graph.nodes)
+
+        def decide(seen: Observation) -> Desired:
+            on_hand = seen.on_hand / node_flow
+            transit = seen.in_transit / link_flow.unsqueeze(-1)
+            inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, graph.slots)
+            inbound = inbound.index_add(1, target, seen.in_transit) / node_flow.unsqueeze(-1)
+            position = on_hand + inbound.sum(-1)
+            echelon = echelon_position(graph, position, out_of)
+            pad = (0, self.slots - graph.slots)
+            parts = [on_hand.unsqueeze(-1), position.unsqueeze(-1), echelon.unsqueeze(-1), functional.pad(inbound, pad)]
+            if self.window:
+                past = seen.past_demand[:, -self.window :].transpose(1, 2)
+                parts.append(past / node_flow.unsqueeze(-1))
+            if self.calendar:
+                parts.append(seen.calendar.expand(*on_hand.shape, -1))
+            state = torch.cat(parts, dim=-1)
+            x = functional.silu(node_facts + self.node_state(state))
+            z = functional.silu(link_facts + self.link_state(functional.pad(transit, pad)))
+            for layer in self.rounds:
+                x, message = layer(x, z, graph.edge_index, into, out_of)
+                z = z + message
+            positions = torch.stack([position, echelon], dim=-1)
+            of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
+            orders = functional.softplus(self.order(z).squeeze(-1) + of_target[:, target]) * link_flow
+            keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow * graph.has_demand
+            return Desired(orders, keep)
+
+        return decide
+
+    def __repr__(self) -> str:
+        return f"MessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
+
+
+def node_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ node channel"]:
+    """What is known of each node, without scale [b, N, F]."""
+    parameters, flow = known.parameters, known.node_flow
+    money = _money(graph, known)
+    variation = known.std_demand / known.mean_demand.clamp_min(1e-12) * graph.has_demand
+    values = [
+        parameters.holding_cost / money * 10,
+        parameters.underage_cost / money,
+        parameters.price / money,
+        (known.mean_demand / flow) * graph.has_demand,
+        variation,
+        graph.lost.to(flow.dtype).unsqueeze(0),
+        graph.has_demand.to(flow.dtype).unsqueeze(0),
+        graph.holds_stock.to(flow.dtype).unsqueeze(0),
+        graph.is_supplier.to(flow.dtype).unsqueeze(0),
+        1.0 / graph.inbound_count().clamp_min(1).to(flow.dtype).unsqueeze(0),
+    ]
+    return torch.stack(torch.broadcast_tensors(*values), dim=-1)
+
+
+def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link channel"]:
+    """What is known of each link, without scale [b, E, F]."""
+    parameters = known.parameters
+    values = [
+        parameters.lead_time / 4,
+        parameters.unit_cost / _money(graph, known) * 10,
+        known.link_flow / known.node_flow[:, graph.target],
+        graph.is_supplier[graph.source].to(known.link_flow.dtype).unsqueeze(0),
+    ]
+    return torch.stack(torch.broadcast_tensors(*values), dim=-1)
+
+
+def echelon_position(graph: InventoryGraph, position: NodePerScenario, out_of: LinkValues) -> NodePerScenario:
+    """Inventory position of each node and of all it supplies, in units of its flow [B, N].
+
+    Where several links enter a node, each source counts the node's position by the share of flow that it sends.
+    """
+    echelon = position
+    for _ in range(int(graph.depth) - 1):
+        echelon = position.index_add(1, graph.source, echelon[:, graph.target] * out_of)
+    return echelon
+
+
+def _weights(link_flow: Tensor, node: Tensor, nodes: int) -> Tensor:
+    """The share of each link in the flow of all links at that end of it [b, E]."""
+    total = link_flow.new_zeros(len(link_flow), nodes).index_add(1, node, link_flow)
+    return link_flow / total[:, node]
+
+
+def _money(graph: InventoryGraph, known: Known) -> Tensor:
+    """The unit of money: the mean over locations with demand of underage cost and price [b, 1]; 1 where that is 0."""
+    lost = (known.parameters.underage_cost + known.parameters.price) * graph.has_demand
+    unit = lost.sum(1, keepdim=True) / graph.has_demand.sum().clamp_min(1)
+    return torch.where(unit > 0, unit, 1.0)

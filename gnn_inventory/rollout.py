@@ -1,0 +1,57 @@
+"""The one loop over periods: policy x allocation x simulator x scenarios."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from gnn_inventory.allocation import proportional, whole_units
+from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Known, Observation, Oracle, Policy
+from gnn_inventory.simulator import Outcome, State, Timing, initial_state, step
+from gnn_inventory.types import LinkPerScenario, PerPeriod
+
+__all__ = ["Period", "costs", "periods"]
+
+
+@dataclass(frozen=True)
+class Period:
+    """A period as it was simulated: the state it started in, the orders shipped, what happened."""
+
+    state: State
+    orders: LinkPerScenario
+    outcome: Outcome
+
+
+def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> Iterator[Period]:
+    """Simulate period after period.
+
+    Args:
+        policy: decides the orders; only an `Oracle` is given the scenarios' future.
+        graph: the network.
+        scenarios: what happens.
+        whole: round orders to whole units, feasibly.
+    """
+    if isinstance(policy, Oracle):
+        decide = policy.start_with_future(graph, scenarios)
+    else:
+        decide = policy.start(graph, Known.of(graph, scenarios))
+    timing, state = Timing.of(graph, scenarios.parameters), initial_state(scenarios)
+    window = policy.window
+    demand = torch.cat([scenarios.history, scenarios.demand], dim=1)
+    for period in range(scenarios.periods):
+        now = scenarios.history.shape[1] + period
+        seen = Observation(state.on_hand, state.in_transit, demand[:, max(now - window, 0) : now], scenarios.calendar[period])
+        desired = decide(seen)
+        orders = proportional(graph, state.on_hand, desired.orders, desired.keep)
+        if whole:
+            orders = whole_units(graph, state.on_hand, orders)
+        after, outcome = step(graph, scenarios.parameters, timing, state, orders, demand[:, now])
+        yield Period(state, orders, outcome)
+        state = after
+
+
+def costs(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> PerPeriod:
+    """Cost of the whole network per scenario and period [B, T]."""
+    return torch.stack([period.outcome.cost for period in periods(policy, graph, scenarios, whole)], dim=1)

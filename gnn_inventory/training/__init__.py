@@ -1,0 +1,1 @@
+"""HDPO: recipes, the training loop, checkpoints and run folders."""

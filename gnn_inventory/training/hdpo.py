@@ -1,0 +1,265 @@
+"""HDPO, hindsight differentiable policy optimisation: the gradient of the mean simulated cost, straight through the simulator.
+
+Alvo, Russo, Kanoria and Lee, arXiv 2306.11246. A run is a pure function of its recipe: batches are drawn from (seed, epoch),
+so a run that was stopped goes on bit for bit from its last finished epoch.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource, generator
+from gnn_inventory.errors import InputError, TrainingError, UsageError
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Policy
+from gnn_inventory.rollout import costs
+from gnn_inventory.training.recipe import Recipe, Training
+from gnn_inventory.training.run_folder import RunFolder, save_policy
+
+__all__ = ["Data", "Result", "choose_device", "hdpo"]
+
+DEV_CHUNK = 512
+"""Dev scenarios simulated at once."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training gives.
+
+    Attributes:
+        policy: a copy of the best weights on dev.
+        dev_cost: their dev cost, per location with demand and period.
+        metrics: one dictionary per epoch.
+    """
+
+    policy: Policy
+    dev_cost: float
+    metrics: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Scenarios to train on and to choose by.
+
+    Attributes:
+        train: source of the training scenarios.
+        dev: dev scenarios.
+        dev_warm_up: first periods of them that are not counted.
+        size: training scenarios.
+        periods: simulated per training scenario.
+        starts: first periods at which a training scenario may start (more than one: it is drawn per step).
+    """
+
+    train: ScenarioSource
+    dev: Scenarios
+    dev_warm_up: int
+    size: int
+    periods: int
+    starts: int = 1
+
+    def batches(self, settings: Training, epoch: int) -> Iterator[Scenarios]:
+        """The batches of an epoch: a permutation of the scenarios drawn from (seed, epoch), cut in equal parts."""
+        random = generator(settings.seed, 7, epoch)
+        order = torch.randperm(self.size, generator=random)
+        steps = steps_per_epoch(self.size, settings.batch)
+        for rows in order.chunk(steps):
+            start = int(torch.randint(self.starts, (), generator=random)) if self.starts > 1 else 0
+            yield self._all(start)[rows]
+
+    def _all(self, start: int) -> Scenarios:
+        if start == 0 and self.starts == 1:
+            if "_drawn" not in self.__dict__:  # drawn once: the training set
+                object.__setattr__(self, "_drawn", self.train.sample(0, self.size, self.periods))
+            return self.__dict__["_drawn"]
+        return self.train.sample(0, self.size, self.periods, start)
+
+
+def steps_per_epoch(size: int, batch: int) -> int:
+    """Batches per epoch; the last may be a little smaller than the others."""
+    return math.ceil(size / batch)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` is a GPU where there is one.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"device: got '{name}'; expected auto, cpu or cuda")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UsageError("device: got 'cuda', but this machine has no CUDA device that torch can use; use cpu or auto")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def hdpo(
+    policy: Policy,
+    data: Data,
+    settings: Training,
+    folder: RunFolder | None = None,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    on_step: Callable[[], None] | None = None,
+) -> Result:
+    """Train a policy.
+
+    Args:
+        policy: changed in place; the best weights come back as a copy.
+        data: scenarios.
+        settings: of training.
+        folder: where checkpoints, metrics and the best policy go; a checkpoint in it is gone on from.
+        on_epoch: called with the metrics of each epoch.
+        on_step: called after each step.
+
+    Raises:
+        TrainingError: the gradient is zero in every parameter, or it or the cost is not finite.
+    """
+    device, dtype = choose_device(settings.device), getattr(torch, settings.dtype)
+    graph = data.train.graph.to_dtype(dtype).to(device)
+    policy.to(device, dtype)
+    dev = data.dev.to(device, dtype)
+    steps = steps_per_epoch(data.size, settings.batch)
+    optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate)
+    best: dict[str, Tensor] = {}
+    progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
+    if folder is not None and (saved := folder.checkpoint()) is not None:
+        best, progress = _restore(policy, optimiser, *saved)
+        folder.cut_metrics(progress["epoch"])
+    metrics = folder.metrics() if folder is not None else []
+    for epoch in range(progress["epoch"], settings.epochs):
+        if settings.early_stopping and epoch - progress["best_epoch"] >= settings.early_stopping:
+            break
+        began, train_cost, largest, count = time.perf_counter(), 0.0, 0.0, 0
+        policy.train()
+        for batch in data.batches(settings, epoch):
+            for group in optimiser.param_groups:
+                group["lr"] = _learning_rate(settings, progress["step"], settings.epochs * steps)
+            cost = costs(policy, graph, batch.to(device, dtype)) / graph.demand_locations
+            optimiser.zero_grad(set_to_none=True)
+            cost.mean().backward()
+            norm = _checked_norm(policy, float(cost.detach().mean()), settings, epoch)
+            optimiser.step()
+            progress["step"] += 1
+            train_cost += float(cost.detach()[:, settings.warm_up :].mean()) * len(batch)
+            largest, count = max(largest, norm), count + len(batch)
+            if on_step is not None:
+                on_step()
+        dev_cost = mean_cost(policy, graph, dev, data.dev_warm_up)
+        progress["epoch"] = epoch + 1
+        if dev_cost < progress["best_dev"]:
+            best = {name: value.detach().clone() for name, value in policy.state_dict().items()}
+            progress |= {"best_dev": dev_cost, "best_epoch": epoch + 1}
+        line = {
+            "epoch": epoch + 1,
+            "train": train_cost / count,
+            "dev": dev_cost,
+            "best_dev": progress["best_dev"],
+            "gradient_norm": largest,
+            "learning_rate": optimiser.param_groups[0]["lr"],
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+        metrics.append(line)
+        if folder is not None:
+            folder.append_metrics(line)
+            chosen = copy.deepcopy(policy)
+            chosen.load_state_dict(best)
+            save_policy(chosen.cpu(), folder.policy_file, data.train.graph)
+            folder.save_checkpoint(*_state(policy, optimiser, best, progress))
+        if on_epoch is not None:
+            on_epoch(line)
+    chosen = copy.deepcopy(policy)
+    chosen.load_state_dict(best)
+    return Result(chosen.cpu(), progress["best_dev"], metrics)
+
+
+@torch.no_grad()
+def mean_cost(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_up: int) -> float:
+    """Mean cost per period and location with demand, after the warm-up."""
+    policy.eval()
+    total = 0.0
+    for rows in torch.arange(len(scenarios)).split(DEV_CHUNK):
+        total += float(costs(policy, graph, scenarios[rows])[:, warm_up:].double().sum())
+    return total / (len(scenarios) * (scenarios.periods - warm_up) * graph.demand_locations)
+
+
+def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
+    """The scenarios of a recipe: as many as it says, or as a panel has."""
+    settings = recipe.training
+    if train.count is None:
+        drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
+        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods)
+    assert recipe.demand is not None
+    available, dev_periods = train.periods, dev.periods  # type: ignore[attr-defined]
+    if settings.random_start and settings.periods > available:
+        raise InputError(f"{recipe.name}: training.periods: got {settings.periods}; expected at most {available}, the window's")
+    periods = settings.periods if settings.random_start else available
+    chosen = dev.sample(0, min(dev.count or 0, settings.dev_scenarios), dev_periods)
+    size = min(train.count, settings.scenarios)
+    return Data(train, chosen, recipe.demand.windows.warm_up, size, periods, available - periods + 1)
+
+
+def _learning_rate(settings: Training, step: int, steps: int) -> float:
+    """One cycle (Smith and Topin 2019): up over the first 30 % of the steps, down to nothing by a cosine."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    rise = 0.3 * steps
+    if step < rise:
+        low, high, part = settings.learning_rate / 25, settings.learning_rate, step / rise
+    else:
+        low, high, part = settings.learning_rate, settings.learning_rate * 1e-4, (step - rise) / max(steps - 1 - rise, 1)
+    return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
+
+
+def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int) -> float:
+    """Clip the gradient; its norm before, which must be a positive, finite number."""
+    norm = float(torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_clip))
+    if not math.isfinite(cost) or not math.isfinite(norm):
+        bad = [name for name, value in policy.named_parameters() if value.grad is not None and not value.grad.isfinite().all()]
+        raise TrainingError(
+            f"training: epoch {epoch + 1}: the gradient exploded (cost {cost:g}, norm {norm:g}, first in '{(bad or ['cost'])[0]}'); "
+            "try a smaller training.learning_rate or training.gradient_clip"
+        )
+    if norm == 0.0:
+        raise TrainingError(
+            f"training: epoch {epoch + 1}: the gradient is dead: zero in every parameter; no order of this policy changes the "
+            "cost (are training.periods longer than the lead times?)"
+        )
+    return norm
+
+
+def _state(
+    policy: Policy, optimiser: torch.optim.Optimizer, best: dict[str, Tensor], progress: dict[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All that a run needs to go on: weights, best weights, the optimiser's moments, and where it is."""
+    tensors = {f"policy.{name}": value.detach().cpu() for name, value in policy.state_dict().items()}
+    tensors |= {f"best.{name}": value.cpu() for name, value in best.items()}
+    for number, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{key}": value.cpu() for key, value in values.items()}
+    return tensors, dict(progress)
+
+
+def _restore(
+    policy: Policy, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], progress: dict[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Put a checkpoint back into policy and optimiser; the best weights and where the run is."""
+    parts: dict[str, dict[str, Tensor]] = {"policy": {}, "best": {}, "optimiser": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = value
+    try:
+        policy.load_state_dict(parts["policy"])
+    except RuntimeError:
+        raise InputError("checkpoint: holds another policy than the recipe says; it is of another recipe") from None
+    state = optimiser.state_dict()
+    for name, value in parts["optimiser"].items():
+        number, _, key = name.partition(".")
+        state["state"].setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict(state)
+    device = next(policy.parameters()).device
+    return {name: value.to(device) for name, value in parts["best"].items()}, progress

@@ -1,0 +1,255 @@
+"""A recipe: everything that a run depends on, in one YAML file, checked as a whole."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import networkx as nx
+import yaml
+from pydantic import Field, ValidationError
+
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.demand.panel import COLUMNS, PanelDemand, SalesPanel, Windows, load_calendar, load_panel
+from gnn_inventory.demand.scenarios import ScenarioSource
+from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.files import parse_yaml, read_yaml
+from gnn_inventory.topology.catalogue import build_network, explicit_mapping, locate, network_mapping
+from gnn_inventory.topology.network import Network, is_panel, parse_network
+from gnn_inventory.topology.schema import Strict, problems_of
+from gnn_inventory.types import Float, Tensor
+
+__all__ = ["Evaluation", "PanelSettings", "Recipe", "Training", "load_recipe", "recipe_of", "scenario_source"]
+
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Training(Strict):
+    """How a policy is trained.
+
+    Attributes:
+        scenarios: training scenarios, drawn once (a panel: items, at most this many).
+        periods: simulated per scenario, T; the cost of all of them is minimised.
+        warm_up: first periods that are left out of the cost reported as `train`.
+        batch: scenarios per step, B.
+        epochs: passes over the scenarios.
+        learning_rate: its peak.
+        schedule: `one_cycle` (up, then down to nothing) or `constant`.
+        gradient_clip: largest norm of the gradient.
+        early_stopping: epochs without a better dev cost after which training ends; 0 = never.
+        seed: of scenarios, batches and weights.
+        dtype: float32 or float64.
+        device: auto (a GPU where there is one), cpu or cuda.
+        dev_scenarios, dev_periods, dev_warm_up: the dev set; a panel's own windows come instead.
+        random_start: panels only: each step simulates `periods` periods that start anywhere in the training window.
+    """
+
+    scenarios: Count = 8192
+    periods: Count = 50
+    warm_up: CountOrNone = 30
+    batch: Count = 1024
+    epochs: Count = 40
+    learning_rate: Rate = 3e-3
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    gradient_clip: Rate = 1.0
+    early_stopping: CountOrNone = 0
+    seed: CountOrNone = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dev_scenarios: Count = 1024
+    dev_periods: Count = 100
+    dev_warm_up: CountOrNone = 60
+    random_start: bool = False
+
+
+class Evaluation(Strict):
+    """How a policy is evaluated.
+
+    Attributes:
+        scenarios: fresh ones (a panel: its items, at most this many).
+        periods: simulated per scenario, warm-up included (a panel: the test window).
+        warm_up: first periods that are not counted.
+        seed: of the scenarios; they differ from training and dev scenarios whatever it is.
+        whole_units: round orders to whole units, feasibly.
+    """
+
+    scenarios: Count = 4096
+    periods: Count = 500
+    warm_up: CountOrNone = 300
+    seed: CountOrNone = 0
+    whole_units: bool = False
+
+
+class _Windows(Strict):
+    train: tuple[int, int]
+    dev: tuple[int, int]
+    test: tuple[int, int]
+    history: CountOrNone
+    warm_up: CountOrNone
+
+
+class _Calendar(Strict):
+    file: str
+    columns: list[str]
+
+
+class PanelSettings(Strict):
+    """A panel of sales.
+
+    Attributes:
+        panel: its file (see `load_panel`).
+        windows: periods [first, last) for train, dev and test, and how many are history and warm-up.
+        columns: of item, location, period and sales.
+        clamp: set negative sales to 0.
+        items: [first, last) of the items to use; all where None.
+        calendar: a CSV file with a row per period, and the columns to use.
+    """
+
+    panel: str | None = None
+    windows: _Windows
+    columns: tuple[str, str, str, str] = COLUMNS
+    clamp: bool = False
+    items: tuple[int, int] | None = None
+    calendar: _Calendar | None = None
+
+
+class _RecipeModel(Strict):
+    network: str | dict[str, Any]
+    policy: dict[str, Any]
+    demand: PanelSettings | None = None
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A valid recipe, its network built.
+
+    Attributes:
+        name: of the recipe.
+        network: to train on.
+        policy: name and settings, as `make_policy` takes them.
+        demand: the panel, where the network's demand is one.
+        training, evaluation: as their classes say.
+    """
+
+    name: str
+    network: Network
+    mapping: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    demand: PanelSettings | None
+    training: Training
+    evaluation: Evaluation
+
+    def to_yaml(self) -> str:
+        """The recipe written out: network and all, nothing left to a catalogue or a default."""
+        content: dict[str, Any] = {"network": dict(self.mapping), "policy": dict(self.policy)}
+        if self.demand is not None:
+            content["demand"] = self.demand.model_dump(mode="json", exclude_none=True)
+        content |= {"training": self.training.model_dump(mode="json"), "evaluation": self.evaluation.model_dump(mode="json")}
+        return yaml.safe_dump(content, sort_keys=False)
+
+
+def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
+    """A recipe of the catalogue or of a YAML file.
+
+    Args:
+        name: a catalogue name or a path.
+        settings: `key=value` each, the key dotted (`training.epochs=5`, `network.stores=50`), the value YAML; it replaces
+            what the file says there.
+
+    Raises:
+        UsageError: no such recipe. InputError: every mistake in it.
+    """
+    path = locate(name, "training")
+    content = read_yaml(path)
+    network = content.get("network")
+    if isinstance(network, str):
+        content["network"] = network_mapping(network)
+    elif isinstance(network, Mapping) and "name" not in network:
+        content["network"] = {"name": path.stem, **network}
+    return recipe_of(_set(content, settings), path.stem, str(path))
+
+
+def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
+    """The recipe that a mapping describes, its network written out."""
+    try:
+        model = _RecipeModel.model_validate(content)
+    except ValidationError as error:
+        raise InputError(problems_of(error, _RecipeModel, where)) from None
+    mapping = network_mapping(model.network) if isinstance(model.network, str) else model.network
+    network = parse_network(build_network(mapping))
+    problems = []
+    if not isinstance(model.policy.get("name"), str):
+        problems.append(f"{where}: policy.name: missing; expected the name of a policy")
+    if is_panel(network) and model.demand is None:
+        problems.append(f"{where}: demand: missing; network '{network.name}' needs a panel of sales")
+    if not is_panel(network) and model.demand is not None:
+        problems.append(f"{where}: demand: got a panel; network '{network.name}' states its own demand, remove one of them")
+    for part, warm_up in (("training", model.training.warm_up), ("evaluation", model.evaluation.warm_up)):
+        periods = getattr(model, part).periods
+        if warm_up >= periods:
+            problems.append(f"{where}: {part}.warm_up: got {warm_up}; expected less than {part}.periods, {periods}")
+    if model.training.dev_warm_up >= model.training.dev_periods:
+        problems.append(f"{where}: training.dev_warm_up: got {model.training.dev_warm_up}; expected less than dev_periods")
+    if problems:
+        raise InputError(problems)
+    return Recipe(name, network, mapping, model.policy, model.demand, model.training, model.evaluation)
+
+
+def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph | None = None) -> ScenarioSource:
+    """Where the scenarios of a stream come from: the recipe's network, or another one with the same kind of demand."""
+    parsed = recipe.network if network is None else parse_network(network)
+    if recipe.demand is None:
+        return SyntheticDemand(parsed, seed, stream)
+    settings = recipe.demand
+    if settings.panel is None:
+        raise InputError(f"{recipe.name}: demand.panel: missing; name the file of the sales: --set demand.panel=FILE")
+    panel = load_panel(settings.panel, settings.columns, settings.clamp)
+    if settings.items is not None:
+        first, last = settings.items
+        if not 0 <= first < last <= len(panel.sales):
+            raise InputError(
+                f"{recipe.name}: demand.items: got {[first, last]}; expected a range of the {len(panel.sales)} items"
+            )
+        panel = SalesPanel(panel.sales[first:last], panel.locations, panel.where)
+    windows = Windows(**settings.windows.model_dump())
+    calendar: Float[Tensor, "period channel"] | None = None
+    if settings.calendar is not None:
+        calendar = load_calendar(settings.calendar.file, settings.calendar.columns)
+    return PanelDemand(parsed, panel, windows, stream, seed, calendar)
+
+
+def _set(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """The recipe with `key=value` settings put in; a key whose parent is not there is an error."""
+    changed = deepcopy(dict(content))
+    problems = []
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not key:
+            problems.append(f"--set {setting}: expected key=value, such as training.epochs=5")
+            continue
+        *parents, last = key.split(".")
+        place: Any = changed
+        for part in parents:
+            if isinstance(place, dict) and part not in place and part in ("training", "evaluation", "demand", "calendar"):
+                place[part] = {}
+            if not isinstance(place, dict) or part not in place or not isinstance(place[part], dict):
+                valid = [str(name) for name in place] if isinstance(place, dict) else []
+                problems.append(f"--set {setting}: unknown key '{part}'; {nearest(part, valid)}")
+                place = None
+                break
+            place = place[part]
+        if place is not None:
+            place[last] = parse_yaml(text, f"--set {setting}")
+    if problems:
+        raise InputError(problems)
+    return changed
+
+
+def network_as_mapping(network: nx.DiGraph) -> dict[str, Any]:
+    """A network made in Python as a recipe holds it."""
+    return explicit_mapping(network)

@@ -1,0 +1,141 @@
+"""The run folder: recipe, metrics, best policy, and what is needed to resume bit for bit. Nothing in it is pickled."""
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.files import replace_file, write_text
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies import make_policy, policy_name
+from gnn_inventory.policies.base import Policy
+from gnn_inventory.training.recipe import Recipe, load_recipe
+
+__all__ = ["SCHEMA", "RunFolder", "load_policy", "save_policy"]
+
+SCHEMA = "1"
+"""Version of the files' layout; a file of another version is refused."""
+
+
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.yaml"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.policy_file = self.path / "policy.safetensors"
+        self.checkpoint_file = self.path / "checkpoint.safetensors"
+
+    def create(self, recipe: Recipe) -> None:
+        """Make the folder.
+
+        Raises:
+            UsageError: something is there already; nothing is touched.
+        """
+        self.refuse_existing()
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.recipe_file, recipe.to_yaml())
+
+    def refuse_existing(self) -> None:
+        """Raise where something is there already."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UsageError(f"{self.path}: exists already; name another folder, or go on with it: --resume")
+
+    def recipe(self) -> Recipe:
+        """The recipe of the run.
+
+        Raises:
+            UsageError: this is no run folder.
+        """
+        if not self.recipe_file.is_file():
+            raise UsageError(f"{self.path}: is not a run folder (it has no recipe.yaml); expected the folder of `train -o`")
+        return load_recipe(self.recipe_file)
+
+    def policy(self) -> Policy:
+        """The best policy so far."""
+        if not self.policy_file.is_file():
+            raise UsageError(f"{self.path}: holds no policy yet; train it: --resume")
+        return load_policy(self.policy_file)
+
+    def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Replace the checkpoint; `state` is JSON."""
+        _save(self.checkpoint_file, tensors, state)
+
+    def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors and state of the last finished epoch; None before the first."""
+        return _load(self.checkpoint_file) if self.checkpoint_file.exists() else None
+
+    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Add a line."""
+        with open(self.metrics_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(metrics) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One dictionary per epoch."""
+        if not self.metrics_file.exists():
+            return []
+        return [json.loads(line) for line in self.metrics_file.read_text(encoding="utf-8").splitlines()]
+
+    def cut_metrics(self, epochs: int) -> None:
+        """Drop the lines after an epoch: those of a run that was stopped before its checkpoint."""
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics_file.exists() else []
+        write_text(self.metrics_file, "".join(lines[:epochs]))
+
+
+def save_policy(policy: Policy, path: str | Path, graph: InventoryGraph) -> None:
+    """Write a policy as safetensors, its name, settings and the locations it was trained on in the metadata."""
+    state = {"policy": policy_name(policy), "config": policy.config, "nodes": graph.labels}
+    _save(Path(path), {name: value.detach() for name, value in policy.state_dict().items()}, state)
+
+
+def load_policy(path: str | Path) -> Policy:
+    """Read a policy.
+
+    Raises:
+        UsageError: no such file. InputError: truncated, of another version, or no policy.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    tensors, state = _load(path)
+    if "policy" not in state:
+        raise InputError(f"{path}: holds no policy; expected a file written by training")
+    policy = make_policy(state["policy"], **state["config"])
+    for name, value in tensors.items():  # parameters that belong to a network have its size
+        owner = policy.get_submodule(name.rpartition(".")[0]) if "layers" not in name else None
+        if owner is not None and getattr(owner, name.rpartition(".")[2]).shape != value.shape:
+            setattr(owner, name.rpartition(".")[2], torch.nn.Parameter(torch.zeros_like(value)))
+    if state["policy"] == "fully_connected":
+        sizes = [tensors[f"layers.{number}.weight"].shape for number in range(len(tensors) // 2)]
+        policy.layers = torch.nn.ModuleList(torch.nn.Linear(columns, rows) for rows, columns in sizes)
+    policy.load_state_dict(tensors)
+    return policy.to(next(iter(tensors.values())).dtype)
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    metadata = {"schema": SCHEMA, "state": json.dumps(state)}
+    replace_file(path, save({name: value.contiguous() for name, value in tensors.items()}, metadata))
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
+    except (SafetensorError, OSError, struct.error) as error:
+        raise InputError(f"{path}: truncated or not a safetensors file ({error}); expected one that training wrote") from None
+    if metadata.get("schema") != SCHEMA:
+        raise InputError(f"{path}: got schema version {metadata.get('schema')}; expected {SCHEMA}: use the version that wrote it")
+    return tensors, json.loads(metadata["state"])

@@ -1,0 +1,81 @@
+"""The verb: train a policy on a network, or a recipe into a run folder."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import networkx as nx
+
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
+from gnn_inventory.policies import make_policy
+from gnn_inventory.policies.base import Policy
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.hdpo import Data, Result, choose_device, data_of, hdpo
+from gnn_inventory.training.recipe import Recipe, Training, scenario_source
+from gnn_inventory.training.run_folder import RunFolder
+
+__all__ = ["train", "train_recipe"]
+
+SEEDED = ("message_passing", "fully_connected")
+
+
+def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None) -> Result:
+    """Train a copy of a policy on a network whose locations state their demand.
+
+    Args:
+        policy: any of `gnn_inventory.policies`; it is not changed.
+        network: the network.
+        settings: of training; the defaults where None.
+
+    Raises:
+        InputError: the network is not valid, or the policy cannot serve it.
+        TrainingError: the gradient is dead or has exploded.
+    """
+    settings = settings or Training()
+    parsed = parse_network(network)
+    source, dev = (SyntheticDemand(parsed, settings.seed, stream) for stream in ("train", "dev"))
+    drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
+    data = Data(source, drawn, settings.dev_warm_up, settings.scenarios, settings.periods)
+    fresh = copy.deepcopy(policy)
+    fresh.fit_to(source.graph)
+    return hdpo(fresh, data, settings)
+
+
+def train_recipe(
+    recipe: Recipe,
+    folder: RunFolder,
+    resume: bool = False,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    on_step: Callable[[], None] | None = None,
+) -> Result:
+    """Train what a recipe says into a run folder; nothing is written before all of it is found valid.
+
+    Args:
+        recipe: the recipe.
+        folder: a new folder, or with `resume` one that holds a run of the same recipe.
+        resume: go on from the last finished epoch.
+        on_epoch, on_step: see `hdpo`.
+
+    Raises:
+        UsageError: the folder exists (or with `resume` is no run folder), the device is not there.
+        InputError: the checkpoint is of another recipe.
+    """
+    if resume:
+        before = folder.recipe()
+        if before.to_yaml() != recipe.to_yaml():
+            raise InputError(f"{folder.path}: holds a run of another recipe; expected the same, or another folder")
+    else:
+        folder.refuse_existing()
+    choose_device(recipe.training.device)
+    train_source, dev_source = (scenario_source(recipe, stream, recipe.training.seed) for stream in ("train", "dev"))
+    settings = dict(recipe.policy)
+    name = str(settings.pop("name"))
+    if name in SEEDED:
+        settings.setdefault("seed", recipe.training.seed)
+    policy = make_policy(name, **settings)
+    policy.fit_to(train_source.graph)
+    data = data_of(recipe, train_source, dev_source)
+    if not resume:
+        folder.create(recipe)
+    return hdpo(policy, data, recipe.training, folder, on_epoch, on_step)
