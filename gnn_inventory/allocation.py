@@ -3,7 +3,7 @@
 import torch
 
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.types import LinkPerScenario, NodePerScenario
+from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
 __all__ = ["proportional", "whole_units"]
 
@@ -50,7 +50,7 @@ def proportional(
     return orders + _unasked(graph, stock, positive)
 
 
-def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: NodePerScenario) -> LinkPerScenario:
+def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> LinkPerScenario:
     """What locations that cannot hold stock ship where nothing was asked of them: equal parts [B, E]."""
     outbound = torch.bincount(graph.source, minlength=graph.nodes).clamp_min(1).to(stock.dtype)
     part = torch.where(graph.holds_stock | asked, 0.0, stock / outbound)

@@ -151,7 +151,7 @@ def evaluate(
     else:
         assert first.demand is not None
         warm = first.demand.windows.warm_up if warm_up is None else warm_up
-        chosen = (min(scenarios or source.count, source.count), periods or source.periods, warm)  # type: ignore[attr-defined]
+        chosen = (min(scenarios or source.count, source.count), periods or source.periods or 0, warm)
     results = []
     with _progress(chosen[0] * len(policies), "evaluating", silent=as_json) as (advance, describe):
         for name, policy in zip(names, policies, strict=True):

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import networkx as nx
 import torch
@@ -63,7 +63,7 @@ class InventoryGraph(Data):
     """
 
     @classmethod
-    def from_network(cls, network: nx.DiGraph | Network) -> Self:
+    def from_network(cls, network: nx.DiGraph | Network) -> "InventoryGraph":
         """The graph of a network, validated.
 
         Raises:
@@ -161,7 +161,7 @@ class InventoryGraph(Data):
         """Links that enter each node [N], integers."""
         return torch.bincount(self.target, minlength=self.nodes)
 
-    def to_dtype(self, dtype: torch.dtype) -> Self:
+    def to_dtype(self, dtype: torch.dtype) -> "InventoryGraph":
         """The same graph with its floating-point values in another precision."""
         return self.apply(lambda value: value.to(dtype) if value.is_floating_point() else value)
 

@@ -162,7 +162,7 @@ def perfect_information(graph: InventoryGraph, scenarios: Scenarios, warm_up: in
 
 def _chain(network: Network) -> list[str] | None:
     """The locations of a serial network, the customer's last; None where it is not serial."""
-    after = dict(network.links)
+    after = dict(network.links.keys())
     suppliers = [name for name, node in network.nodes.items() if isinstance(node, Supplier)]
     if len(after) < len(network.links) or len(suppliers) != 1 or len(network.customers) != 1:
         return None

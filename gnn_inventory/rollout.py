@@ -39,10 +39,13 @@ def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios
         decide = policy.start(graph, Known.of(graph, scenarios))
     timing, state = Timing.of(graph, scenarios.parameters), initial_state(scenarios)
     window = policy.window
-    demand = torch.cat([scenarios.history, scenarios.demand], dim=1)
+    # before the history, as far as a policy looks back beyond it, stands the mean
+    earlier = max(window - scenarios.history.shape[1], 0)
+    mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
+    demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
     for period in range(scenarios.periods):
-        now = scenarios.history.shape[1] + period
-        seen = Observation(state.on_hand, state.in_transit, demand[:, max(now - window, 0) : now], scenarios.calendar[period])
+        now = earlier + scenarios.history.shape[1] + period
+        seen = Observation(state.on_hand, state.in_transit, demand[:, now - window : now], scenarios.calendar[period])
         desired = decide(seen)
         orders = proportional(graph, state.on_hand, desired.orders, desired.keep)
         if whole:

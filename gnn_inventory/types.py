@@ -11,27 +11,28 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 __all__ = [
-    "Flags",
+    "Float",
     "LinkPerScenario",
     "LinkValues",
-    "Links",
     "NodePerScenario",
     "NodeValues",
+    "Past",
     "PerPeriod",
     "PerScenario",
     "Transit",
+    "Truths",
     "Window",
 ]
 
 if TYPE_CHECKING or find_spec("jaxtyping") is not None:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Float
 else:
 
     class _Tensor:
         def __class_getitem__(cls, item: object) -> type[Tensor]:
             return Tensor
 
-    Bool = Float = Int = _Tensor
+    Bool = Float = _Tensor
 
 NodePerScenario = Float[Tensor, "scenario node"]
 """One value per scenario and node [B, N]."""
@@ -49,7 +50,7 @@ PerPeriod = Float[Tensor, "scenario period"]
 """One value per scenario and period [B, T]."""
 Window = Float[Tensor, "scenario period node"]
 """Demand per scenario, period and node [B, T, N]."""
-Links = Int[Tensor, "2 link"]
-"""Source and target node of each link [2, E]."""
-Flags = Bool[Tensor, " node"]
-"""One truth per node [N]."""
+Past = Float[Tensor, "scenario past node"]
+"""Demand per scenario, period before now and node [B, W, N], oldest first."""
+Truths = Bool[Tensor, "scenario node"]
+"""One truth per scenario and node [B, N]."""

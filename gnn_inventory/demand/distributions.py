@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gnn_inventory.demand.scenarios import BLOCK, STREAMS, Scenarios, blocks, generator, initial_values
+from gnn_inventory.demand.scenarios import BLOCK, STREAMS, Scenarios, ScenarioSource, blocks, generator, initial_values
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network, is_panel
@@ -18,7 +18,7 @@ TAIL = 1e-12
 """Probability beyond the largest value of a discrete distribution's table."""
 
 
-class SyntheticDemand:
+class SyntheticDemand(ScenarioSource):
     """Draws demand, independent over periods, as the network's locations state it.
 
     The same seed and stream give the same scenarios, whatever the number drawn at once; more periods extend them.
@@ -36,7 +36,6 @@ class SyntheticDemand:
         if is_panel(network):
             raise InputError(f"{network.name}: demand is a panel of sales; name the panel's file: demand.panel=FILE")
         self.graph = InventoryGraph.from_network(network)
-        self.count = None
         self._key = (seed, STREAMS[stream])
         names = list(network.nodes)
         self._columns = torch.tensor([names.index(name) for name in network.customers], dtype=torch.int64)

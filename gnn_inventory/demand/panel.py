@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gnn_inventory.demand.scenarios import STREAMS, Scenarios, initial_values
+from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, initial_values
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network
@@ -117,7 +117,7 @@ def load_calendar(path: str | Path, columns: Sequence[str]) -> Float[Tensor, "pe
     return torch.tensor(values, dtype=torch.float32)
 
 
-class PanelDemand:
+class PanelDemand(ScenarioSource):
     """Scenarios from a panel: one per item, all locations, over a window of time.
 
     What a policy knows of an item beforehand (mean and standard deviation) is computed from the window's history alone.
@@ -151,8 +151,9 @@ class PanelDemand:
             raise InputError(problems)
         self.graph = InventoryGraph.from_network(network)
         self.count = len(panel.sales)
-        self.first, self.last = getattr(windows, stream)
+        self.first, last = getattr(windows, stream)
         self.history = windows.history
+        self.periods = last - self.first - self.history
         self._key = (seed, STREAMS[stream])
         names = list(network.nodes)
         self._sales = torch.zeros(self.count, panel.sales.shape[2], len(names))
@@ -180,17 +181,14 @@ class PanelDemand:
                 problems.append(f"{panel.where}: location '{name}' is not in network '{network.name}'; {nearest(name, wanted)}")
         return [panel.locations.index(name) for name in wanted if name in panel.locations]
 
-    @property
-    def periods(self) -> int:
-        """Periods that can be simulated: the window but for its history."""
-        return self.last - self.first - self.history
-
     def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:
         """Items `first` to `last - 1` over `periods` periods from simulated period `start` on.
 
         Raises:
             InputError: more items or periods than there are.
         """
+        assert self.count is not None
+        assert self.periods is not None
         if last > self.count or start + periods > self.periods:
             got = f"{last} scenarios of {start + periods} periods"
             raise InputError(f"panel: got {got}; expected at most {self.count} items and {self.periods} simulated periods")

@@ -1,14 +1,14 @@
 """Scenarios: what happens to a network, drawn beforehand, so that every policy can face the same."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gnn_inventory.graph import InventoryGraph, Parameters
-from gnn_inventory.types import Float, NodePerScenario, NodeValues, Transit, Window
+from gnn_inventory.types import Float, NodePerScenario, NodeValues, Past, Transit, Window
 
 __all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values"]
 
@@ -39,7 +39,7 @@ class Scenarios:
     on_hand: NodePerScenario
     in_transit: Transit
     parameters: Parameters
-    history: Window
+    history: Past
     calendar: Float[Tensor, "period channel"]
 
     def __len__(self) -> int:
@@ -70,17 +70,20 @@ class Scenarios:
         return Scenarios(**moved, parameters=parameters)
 
 
-class ScenarioSource(Protocol):
-    """Where scenarios come from."""
+class ScenarioSource(ABC):
+    """Where scenarios come from.
 
-    @property
-    def graph(self) -> InventoryGraph:
-        """The network that they happen to."""
+    Attributes:
+        graph: the network that they happen to.
+        count: how many scenarios there are; None where they can be drawn without end.
+        periods: how many can be simulated; None where they go on without end.
+    """
 
-    @property
-    def count(self) -> int | None:
-        """How many scenarios there are; None where they can be drawn without end."""
+    graph: InventoryGraph
+    count: int | None = None
+    periods: int | None = None
 
+    @abstractmethod
     def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:
         """Scenarios `first` to `last - 1` over `periods` periods from period `start` on."""
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph, Parameters
-from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodePerScenario, NodeValues, Transit, Window
+from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodePerScenario, NodeValues, Past, Transit
 
 __all__ = ["Decide", "Desired", "Known", "Observation", "Oracle", "Policy", "UnsupportedNetworkError"]
 
@@ -54,7 +54,7 @@ class Observation:
 
     on_hand: NodePerScenario
     in_transit: Transit
-    past_demand: Window
+    past_demand: Past
     calendar: Float[Tensor, " channel"]
 
 
@@ -64,7 +64,7 @@ class Desired:
 
     Attributes:
         orders: on links [B, E], units.
-        keep: what each location wants to keep for its own customers [B, N], units; None where the policy has no say.
+        keep: what each location wants to keep, for its customers or for later [B, N], units; None where the policy has no say.
     """
 
     orders: LinkPerScenario

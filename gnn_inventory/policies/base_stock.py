@@ -62,7 +62,7 @@ class BaseStock(Policy):
         return decide
 
     def _start(self, graph: InventoryGraph) -> Tensor:
-        lead_time = torch.zeros(graph.nodes).index_reduce(0, graph.target, graph.lead_time, "amax")
+        lead_time = torch.zeros(graph.nodes).scatter_reduce(0, graph.target, graph.lead_time, "amax")
         return lead_time + 1.0
 
     def _refuse(self, graph: InventoryGraph) -> None:
@@ -86,8 +86,8 @@ class EchelonBaseStock(BaseStock):
         """Mean demand over the time that goods need from order to the customers below, and one period for each location."""
         level = torch.zeros(graph.nodes)
         for _ in range(int(graph.depth)):
-            below = torch.zeros(graph.nodes).index_reduce(0, graph.source, level[graph.target], "amax")
-            own = torch.zeros(graph.nodes).index_reduce(0, graph.target, graph.lead_time, "amax")
+            below = torch.zeros(graph.nodes).scatter_reduce(0, graph.source, level[graph.target], "amax")
+            own = torch.zeros(graph.nodes).scatter_reduce(0, graph.target, graph.lead_time, "amax")
             level = below + own + graph.has_demand
         return level
 

@@ -63,6 +63,6 @@ class FullyConnected(Policy):
                 values = functional.silu(layer(values))
             values = functional.softplus(layers[-1](values))
             orders, keep = values.split([graph.links, graph.nodes], dim=-1)
-            return Desired(orders * known.link_flow, keep * known.node_flow * graph.has_demand)
+            return Desired(orders * known.link_flow, keep * known.node_flow)
 
         return decide

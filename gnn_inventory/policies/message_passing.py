@@ -86,7 +86,7 @@ class MessagePassing(Policy):
         self.reset_parameters(seed)
 
     def reset_parameters(self, seed: int) -> None:
-        """Draw the weights anew; orders and what is kept start at about the mean flow."""
+        """Draw the weights anew; orders start at about the mean flow, what is kept at a little of it."""
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for module in self.modules():
@@ -99,7 +99,7 @@ class MessagePassing(Policy):
                 head.weight.mul_(0.3)
             self.order_of_state.weight.zero_()
             self.order.bias.fill_(0.5)
-            self.keep.bias.fill_(0.5)
+            self.keep.bias.fill_(-2.0)
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         if graph.slots > self.slots:
@@ -137,7 +137,7 @@ class MessagePassing(Policy):
             positions = torch.stack([position, echelon], dim=-1)
             of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
             orders = functional.softplus(self.order(z).squeeze(-1) + of_target[:, target]) * link_flow
-            keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow * graph.has_demand
+            keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow
             return Desired(orders, keep)
 
         return decide

@@ -33,11 +33,11 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
     """
     if family not in FAMILIES:
         raise InputError(f"{where}: unknown family '{family}'; {nearest(str(family), FAMILIES)}")
-    known = inspect.signature(FAMILIES[family]).parameters
+    known = {key: value for key, value in inspect.signature(FAMILIES[family]).parameters.items() if key != "problems"}
     problems = [f"{where}: unknown key '{key}'; {nearest(str(key), known)}" for key in parameters if key not in known]
     for key, parameter in known.items():
         if key not in parameters:
-            if parameter.default is inspect.Parameter.empty and key != "problems":
+            if parameter.default is inspect.Parameter.empty:
                 problems.append(f"{where}: {key}: missing; expected a value for family '{family}'")
         elif parameter.annotation is int:
             size = parameters[key]

@@ -22,7 +22,7 @@ from gnn_inventory.rollout import costs
 from gnn_inventory.training.recipe import Recipe, Training
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 
-__all__ = ["Data", "Result", "choose_device", "hdpo"]
+__all__ = ["Data", "Result", "choose_device", "data_of", "hdpo"]
 
 DEV_CHUNK = 512
 """Dev scenarios simulated at once."""
@@ -195,13 +195,16 @@ def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
         drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
         return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods)
     assert recipe.demand is not None
-    available, dev_periods = train.periods, dev.periods  # type: ignore[attr-defined]
-    if settings.random_start and settings.periods > available:
-        raise InputError(f"{recipe.name}: training.periods: got {settings.periods}; expected at most {available}, the window's")
-    periods = settings.periods if settings.random_start else available
-    chosen = dev.sample(0, min(dev.count or 0, settings.dev_scenarios), dev_periods)
+    assert train.periods is not None
+    assert dev.periods is not None
+    assert dev.count is not None
+    if settings.random_start and settings.periods > train.periods:
+        expected = f"at most {train.periods}, the training window's"
+        raise InputError(f"{recipe.name}: training.periods: got {settings.periods}; expected {expected}")
+    periods = settings.periods if settings.random_start else train.periods
+    chosen = dev.sample(0, min(dev.count, settings.dev_scenarios), dev.periods)
     size = min(train.count, settings.scenarios)
-    return Data(train, chosen, recipe.demand.windows.warm_up, size, periods, available - periods + 1)
+    return Data(train, chosen, recipe.demand.windows.warm_up, size, periods, train.periods - periods + 1)
 
 
 def _learning_rate(settings: Training, step: int, steps: int) -> float:

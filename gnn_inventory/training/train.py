@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
+import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
 from gnn_inventory.policies import make_policy
 from gnn_inventory.policies.base import Policy
+from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.hdpo import Data, Result, choose_device, data_of, hdpo
 from gnn_inventory.training.recipe import Recipe, Training, scenario_source
@@ -17,7 +19,7 @@ from gnn_inventory.training.run_folder import RunFolder
 
 __all__ = ["train", "train_recipe"]
 
-SEEDED = ("message_passing", "fully_connected")
+LEARNERS = ("message_passing", "fully_connected")
 
 
 def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None) -> Result:
@@ -69,13 +71,15 @@ def train_recipe(
         folder.refuse_existing()
     choose_device(recipe.training.device)
     train_source, dev_source = (scenario_source(recipe, stream, recipe.training.seed) for stream in ("train", "dev"))
+    data = data_of(recipe, train_source, dev_source)
     settings = dict(recipe.policy)
     name = str(settings.pop("name"))
-    if name in SEEDED:
-        settings.setdefault("seed", recipe.training.seed)
+    if name in LEARNERS:
+        settings = {"seed": recipe.training.seed, "calendar": data.dev.calendar.shape[1], **settings}
     policy = make_policy(name, **settings)
     policy.fit_to(train_source.graph)
-    data = data_of(recipe, train_source, dev_source)
+    first = data.dev[torch.arange(1)]
+    next(iter(periods(policy, train_source.graph, first)))  # a policy that cannot serve this network says so here
     if not resume:
         folder.create(recipe)
     return hdpo(policy, data, recipe.training, folder, on_epoch, on_step)

@@ -1,0 +1,30 @@
+"""What the tests share: a recipe that trains in seconds."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+QUICK = {
+    "network": "one_warehouse",
+    "policy": {"name": "message_passing", "width": 8, "rounds": 1, "slots": 3},
+    "training": {
+        "scenarios": 64,
+        "periods": 12,
+        "warm_up": 4,
+        "batch": 32,
+        "epochs": 3,
+        "dev_scenarios": 16,
+        "dev_periods": 12,
+        "dev_warm_up": 4,
+    },
+    "evaluation": {"scenarios": 16, "periods": 20, "warm_up": 10},
+}
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    """The file of a recipe that trains in seconds."""
+    path = tmp_path / "quick.yaml"
+    path.write_text(yaml.safe_dump(QUICK))
+    return path

@@ -1,0 +1,255 @@
+"""The command line as a person meets it: what it prints, and one clear line for each mistake, with nothing written or lost."""
+
+import json
+import sys
+from xml.etree import ElementTree
+
+import pytest
+import torch
+import yaml
+from conftest import QUICK
+from safetensors.torch import load_file, save_file
+
+from gnn_inventory.cli import main
+from gnn_inventory.topology.catalogue import catalogue
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line; exit code, standard output and standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gnn-inventory", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = stopped.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def trained(quick, tmp_path, run):
+    """A run folder."""
+    code, _, error = run("train", quick, "-o", tmp_path / "trained")
+    assert code == 0, error
+    return tmp_path / "trained"
+
+
+def test_list_names_the_whole_catalogue(run):
+    code, out, _ = run("list")
+    assert code == 0
+    for name in [*catalogue("topologies"), *catalogue("training")]:
+        assert name in out
+
+
+@pytest.mark.parametrize("name", sorted(catalogue("topologies")))
+def test_every_network_is_valid_and_can_be_drawn(name, run, tmp_path):
+    assert run("check", name)[0] == 0
+    assert run("draw", name, "-o", tmp_path / "network.svg")[0] == 0
+    assert ElementTree.parse(tmp_path / "network.svg").getroot().tag.endswith("svg")
+    code, _, error = run("draw", name, "-o", tmp_path / "network.svg")
+    assert code == 2
+    assert "exists already" in error
+
+
+def test_a_run_folder_holds_what_it_should(trained):
+    found = {path.name for path in trained.iterdir()}
+    assert found == {
+        "recipe.yaml",
+        "metrics.jsonl",
+        "policy.safetensors",
+        "checkpoint.safetensors",
+        "network.svg",
+        "training.svg",
+    }
+
+
+def test_json_is_one_object_with_the_documented_keys(trained, run):
+    code, out, error = run("evaluate", trained, "--json")
+    assert (code, error) == (0, "")
+    result = json.loads(out)
+    assert list(result) == ["network", "policy", "scenarios", "periods", "cost", "cost_per_store", "ci95"]
+    assert result["cost_per_store"] == pytest.approx(result["cost"] / 5)
+    assert result["ci95"][0] < result["cost_per_store"] < result["ci95"][1]
+    assert (result["network"], result["policy"], result["scenarios"], result["periods"]) == (
+        "one_warehouse",
+        "message_passing",
+        16,
+        20,
+    )
+
+
+def test_json_names_the_reference_where_one_is_known(trained, run):
+    result = json.loads(run("evaluate", trained, "--network", "one_store_backlogged", "--json")[1])
+    assert result["reference"]["kind"] == "optimum"
+    assert result["gap_percent"] == pytest.approx(100 * (result["cost"] / result["reference"]["value"] - 1))
+
+
+def test_another_network_and_several_runs(trained, run):
+    code, out, _ = run("evaluate", trained, trained, "--network", "one_warehouse", "--just-in-time")
+    assert code == 0
+    assert out.count("message_passing") == 2
+    assert "just_in_time" in out
+
+
+def test_the_number_of_scenarios_held_at_once_changes_nothing(trained, run, monkeypatch):
+    whole = json.loads(run("evaluate", trained, "--json")[1])
+    monkeypatch.setattr("gnn_inventory.evaluation.CELLS", 5 * 20 * 7)  # chunks of 5 scenarios
+    chunked = json.loads(run("evaluate", trained, "--json")[1])
+    assert chunked["cost"] == pytest.approx(whole["cost"], rel=1e-6)
+
+
+def test_set_changes_sizes_and_costs(quick, run, tmp_path):
+    code, _, error = run(
+        "train", quick, "-o", tmp_path / "run", "--set", "network.stores=3", "--set", "network.warehouse.holding_cost=0.5"
+    )
+    assert code == 0, error
+    recipe = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
+    assert recipe["network"]["stores"] == 3
+    assert recipe["network"]["warehouse"]["holding_cost"] == 0.5
+
+
+BAD_SETTINGS = {
+    "training.epocs=3": "unknown key 'epocs'; did you mean 'epochs'?",
+    "trainin.epochs=3": "unknown key 'trainin'",
+    "training.epochs=0": "training.epochs: got 0; expected a number >= 1",
+    "training.epochs=many": "training.epochs: got 'many'; expected an integer",
+    "training.learning_rate=-1": "training.learning_rate: got -1; expected a number > 0",
+    "training.warm_up=99": "training.warm_up: got 99; expected less than training.periods, 12",
+    "network.storse=3": "unknown key 'storse'; did you mean 'store",
+    "network.stores=0": "stores: got 0; expected an integer >= 1",
+    "network=one_warehous": "did you mean 'one_warehouse'?",
+    "policy.name=message_pasing": "did you mean 'message_passing'?",
+    "policy.widht=3": "unknown key 'widht'; did you mean 'width'?",
+    "policy.width=-3": "policy.width: got -3; expected an integer >= 0",
+    "policy.slots=1": "policy.slots=2",
+    "demand.panel=sales.csv": "demand",
+    "nonsense": "expected key=value",
+}
+
+
+@pytest.mark.parametrize("setting", BAD_SETTINGS)
+def test_a_bad_setting_is_one_line_and_writes_nothing(setting, quick, run, tmp_path):
+    code, _, error = run("train", quick, "-o", tmp_path / "run", "--set", setting)
+    assert code in (1, 2)
+    assert BAD_SETTINGS[setting] in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_mistakes_of_a_recipe_at_once(run, tmp_path):
+    bad = {**QUICK, "training": {"epochs": 0, "batch": -1, "sed": 3}, "evaluation": {"seed": "x"}}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(bad))
+    code, _, error = run("train", tmp_path / "bad.yaml", "-o", tmp_path / "run")
+    assert code == 1
+    assert len(error.splitlines()) == 4
+
+
+def test_folders_that_are_in_the_way_or_are_none(quick, trained, run, tmp_path):
+    before = {path.name: path.read_bytes() for path in trained.iterdir()}
+    code, _, error = run("train", quick, "-o", trained)
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "exists already" in error
+    assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "absent"):
+        code, _, error = run("evaluate", folder)
+        assert (code, len(error.splitlines())) == (2, 1)
+        assert "is not a run folder" in error
+        assert run("train", quick, "-o", folder, "--resume")[0] == 2
+    assert run("train", tmp_path, "-o", tmp_path / "run")[0] == 2
+    assert run("train", tmp_path / "absent.yaml", "-o", tmp_path / "run")[0] == 2
+
+
+def test_a_truncated_checkpoint_and_policy(quick, trained, run):
+    for name, command in (
+        ("checkpoint.safetensors", ["train", quick, "-o", trained, "--resume"]),
+        ("policy.safetensors", ["evaluate", trained]),
+    ):
+        content = (trained / name).read_bytes()
+        (trained / name).write_bytes(content[: len(content) // 2])
+        code, _, error = run(*command)
+        assert (code, len(error.splitlines())) == (1, 1)
+        assert "truncated" in error
+
+
+def test_a_policy_of_another_schema_version(trained, run):
+    tensors = load_file(trained / "policy.safetensors")
+    save_file(tensors, trained / "policy.safetensors", {"schema": "0", "state": "{}"})
+    code, _, error = run("evaluate", trained)
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert "schema version 0; expected 1" in error
+
+
+def test_a_checkpoint_of_another_recipe(quick, trained, run):
+    code, _, error = run("train", quick, "-o", trained, "--resume", "--set", "training.batch=16")
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert "another recipe" in error
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device that must be missing")
+def test_a_device_that_is_not_there(quick, run, tmp_path):
+    code, _, error = run("train", quick, "-o", tmp_path / "run", "--device", "cuda")
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "no CUDA device" in error
+    assert not (tmp_path / "run").exists()
+
+
+def panel_recipe(tmp_path, sales):
+    torch.save(sales, tmp_path / "sales.pt")
+    windows = {"train": [0, 30], "dev": [20, 45], "test": [35, 60], "history": 5, "warm_up": 5}
+    node = {"holding_cost": 1.0, "price": 5.0, "unmet_demand": "lost", "demand": "panel"}
+    network = {
+        "name": "two",
+        "nodes": {"port": {"kind": "supplier"}, "east": node, "west": node},
+        "links": [{"from": "port", "to": "east", "lead_time": 1}, {"from": "port", "to": "west", "lead_time": 2}],
+    }
+    content = {
+        "network": network,
+        "demand": {"panel": str(tmp_path / "sales.pt"), "windows": windows},
+        "policy": {"name": "message_passing", "width": 8, "window": 5},
+        "training": {"scenarios": 8, "batch": 4, "epochs": 1},
+    }
+    (tmp_path / "panel.yaml").write_text(yaml.safe_dump(content))
+    return tmp_path / "panel.yaml"
+
+
+def test_a_panel_trains_and_is_bounded_by_perfect_information(run, tmp_path):
+    random = torch.Generator().manual_seed(0)
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=random).float())
+    assert run("train", recipe, "-o", tmp_path / "run")[0] == 0
+    code, out, _ = run("evaluate", tmp_path / "run", "--just-in-time", "--json")
+    assert code == 0
+    learned, oracle = json.loads(out)
+    sold = torch.load(tmp_path / "sales.pt", weights_only=True)[:, :, 45:60]
+    assert learned["reference"]["value"] == pytest.approx(-5.0 * float(sold.sum(1).mean()), rel=1e-5)
+    assert learned["scenarios"] == 6
+    assert learned["reference"]["value"] <= oracle["cost"] <= learned["cost"]
+
+
+@pytest.mark.parametrize(
+    ("sales", "expected"),
+    [
+        (torch.ones(4, 3, 60), "locations: got 3; expected 2"),
+        (torch.ones(4, 2, 50), "periods of the panel, which has 50"),
+        (torch.full((4, 2, 60), float("nan")), "480 gaps"),
+        (-torch.ones(4, 2, 60), "480 negative values"),
+    ],
+    ids=["other stores", "too short", "gaps", "negative"],
+)
+def test_a_bad_panel_is_one_line_and_writes_nothing(sales, expected, run, tmp_path):
+    code, _, error = run("train", panel_recipe(tmp_path, sales), "-o", tmp_path / "run")
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert expected in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_favorita_recipe_says_that_it_needs_sales(run, tmp_path):
+    code, _, error = run("train", "favorita", "-o", tmp_path / "run")
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert "--set demand.panel=FILE" in error

@@ -1,0 +1,158 @@
+"""Policies: what they may see, what they must not depend on, and what they cannot serve."""
+
+import networkx as nx
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.allocation import proportional
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.policies import POLICIES, make_policy
+from gnn_inventory.policies.base import Known, Observation, UnsupportedNetworkError
+from gnn_inventory.rollout import costs, periods
+from gnn_inventory.topology.network import parse_network
+
+
+def drawn(network, count=16, length=20, seed=3):
+    source = SyntheticDemand(parse_network(network), seed, "train")
+    return source.graph, source.sample(0, count, length)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_future_changes_no_decision(name):
+    graph, scenarios = drawn(gi.one_warehouse())
+    policy = make_policy(name)
+    policy.fit_to(graph)
+    before = [period.orders for period in periods(policy, graph, scenarios)]
+    scenarios.demand[:, 10:] += 5.0
+    after = [period.orders for period in periods(policy, graph, scenarios)]
+    assert all(torch.equal(a, b) for a, b in zip(before[:11], after[:11], strict=True))
+    assert not torch.equal(before[11], after[11])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_scenario_changes_no_other(name):
+    graph, scenarios = drawn(gi.one_warehouse())
+    policy = make_policy(name)
+    policy.fit_to(graph)
+    before = costs(policy, graph, scenarios)
+    scenarios.demand[0] *= 2
+    after = costs(policy, graph, scenarios)
+    assert torch.equal(before[1:], after[1:])
+    assert not torch.equal(before[0], after[0])
+
+
+def relabelled(network, names):
+    return nx.relabel_nodes(network, names)
+
+
+@pytest.mark.parametrize("name", ["message_passing", "base_stock", "echelon_base_stock"])
+def test_relabelling_permutes_the_orders(name):
+    network = gi.one_warehouse()
+    names = {"warehouse": "a", "store_0": "z", "store_1": "m", "store_2": "zz", "store_3": "b", "store_4": "c"}
+    graph, scenarios = drawn(network, count=1)
+    other = gi.InventoryGraph.from_network(relabelled(network, names))
+    nodes = torch.tensor([graph.labels.index({v: k for k, v in names.items()}.get(label, label)) for label in other.labels])
+    pairs = graph.edge_index.t().tolist()
+    links = torch.tensor([pairs.index([int(nodes[u]), int(nodes[v])]) for u, v in other.edge_index.t().tolist()])
+    policy = make_policy(name)
+    policy.fit_to(graph)
+    seen = Observation(scenarios.on_hand, scenarios.in_transit, torch.zeros(1, 0, graph.nodes), torch.zeros(0))
+    moved = Observation(seen.on_hand[:, nodes], seen.in_transit[:, links], torch.zeros(1, 0, graph.nodes), torch.zeros(0))
+    expected = policy(graph, Known.of(graph, scenarios), seen).orders[:, links]
+    flows = other.flows(other.mean_demand.unsqueeze(0))
+    known = Known(other.parameters(), other.mean_demand.unsqueeze(0), other.std_demand.unsqueeze(0), *flows)
+    if name != "message_passing":
+        policy.fit_to(other)
+    torch.testing.assert_close(policy(other, known, moved).orders, expected)
+
+
+def test_a_union_of_graphs_gives_the_orders_of_each():
+    small, large = gi.one_warehouse(stores=3), gi.many_warehouses()
+    graphs = [gi.InventoryGraph.from_network(network) for network in (small, large)]
+    union = gi.InventoryGraph.union(graphs)
+    policy = gi.MessagePassing(width=8)
+    policy.config["seed"] = 1
+    slots = union.slots
+
+    def decide(graph, on_hand, transit):
+        mean = graph.mean_demand.unsqueeze(0)
+        known = Known(graph.parameters(), mean, graph.std_demand.unsqueeze(0), *graph.flows(mean))
+        seen = Observation(on_hand, transit, torch.zeros(2, 0, graph.nodes), torch.zeros(0))
+        return policy(graph, known, seen).orders
+
+    random = torch.Generator().manual_seed(0)
+    stock = [torch.rand(2, graph.nodes, generator=random) for graph in graphs]
+    transit = [torch.rand(2, graph.links, graph.slots, generator=random) for graph in graphs]
+    padded = [torch.nn.functional.pad(value, (0, slots - value.shape[-1])) for value in transit]
+    # money is in units of the network's mean cost of a lost sale: it differs between the parts, so it is set equal here
+    for graph in [*graphs, union]:
+        graph.underage_cost = torch.where(graph.has_demand, 9.0, 0.0)
+    together = decide(union, torch.cat(stock, 1), torch.cat(padded, 1))
+    alone = torch.cat([decide(*case) for case in zip(graphs, stock, transit, strict=True)], 1)
+    torch.testing.assert_close(together, alone)
+
+
+def test_orders_scale_with_demand():
+    """Ten times the demand and the stock: ten times the orders."""
+    graph, scenarios = drawn(gi.one_warehouse())
+    policy = gi.MessagePassing(width=8)
+    seen = Observation(scenarios.on_hand, scenarios.in_transit, torch.zeros(16, 0, graph.nodes), torch.zeros(0))
+    known = Known.of(graph, scenarios)
+    ten = Known(known.parameters, 10 * known.mean_demand, 10 * known.std_demand, 10 * known.node_flow, 10 * known.link_flow)
+    larger = Observation(10 * seen.on_hand, 10 * seen.in_transit, seen.past_demand, seen.calendar)
+    torch.testing.assert_close(policy(graph, ten, larger).orders, 10 * policy(graph, known, seen).orders)
+
+
+def test_every_parameter_of_message_passing_has_a_gradient():
+    graph, scenarios = drawn(gi.one_warehouse())
+    policy = gi.MessagePassing(width=8, slots=graph.slots)
+    costs(policy, graph, scenarios).mean().backward()
+    dead = [name for name, value in policy.named_parameters() if value.grad is None or not value.grad.any()]
+    assert dead == []
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, second, other = gi.MessagePassing(seed=1), gi.MessagePassing(seed=1), gi.MessagePassing(seed=2)
+    assert torch.equal(first.order.weight, second.order.weight)
+    assert not torch.equal(first.order.weight, other.order.weight)
+
+
+def test_just_in_time_meets_all_demand_and_holds_nothing_once_started():
+    network = gi.one_warehouse(stores=2)
+    graph, scenarios = drawn(network, length=30)
+    scenarios.on_hand.zero_()
+    scenarios.in_transit.zero_()
+    run = list(periods(gi.JustInTime(), graph, scenarios))
+    longest = 3 + 3  # of the supplier's and the stores' lead times
+    for period in run[longest:]:
+        torch.testing.assert_close(period.outcome.unmet, torch.zeros_like(period.outcome.unmet), atol=1e-4, rtol=0)
+        torch.testing.assert_close(period.outcome.left, torch.zeros_like(period.outcome.left), atol=1e-4, rtol=0)
+
+
+def test_a_network_that_a_policy_cannot_serve_is_named():
+    transshipment = gi.InventoryGraph.from_network(gi.transshipment())
+    several = gi.InventoryGraph.from_network(gi.many_warehouses())
+    with pytest.raises(UnsupportedNetworkError, match=r"'warehouse', which cannot hold stock.*echelon_base_stock"):
+        gi.BaseStock().fit_to(transshipment)
+    with pytest.raises(UnsupportedNetworkError, match="several sources"):
+        gi.EchelonBaseStock().fit_to(several)
+    tied = gi.FullyConnected()
+    tied.fit_to(several)
+    graph, scenarios = drawn(gi.one_warehouse())
+    with pytest.raises(UnsupportedNetworkError, match="belong to the network"):
+        costs(tied, graph, scenarios)
+    with pytest.raises(UnsupportedNetworkError, match="lead time of 3; its weights accept at most 2"):
+        costs(gi.MessagePassing(slots=1), graph, scenarios)
+
+
+def test_keep_competes_for_stock():
+    graph = gi.InventoryGraph.from_network(gi.one_warehouse(stores=2))
+    on_hand = torch.zeros(1, graph.nodes)
+    on_hand[0, graph.labels.index("warehouse")] = 10.0
+    keep = torch.zeros_like(on_hand)
+    keep[0, graph.labels.index("warehouse")] = 4.0
+    desired = torch.where(graph.is_supplier[graph.source], 7.0, 8.0).unsqueeze(0)
+    orders = proportional(graph, on_hand, desired, keep)  # 8 * 10 / (8 + 8 + 4) on each link from the warehouse
+    expected = torch.where(graph.is_supplier[graph.source], 7.0, 4.0).unsqueeze(0)
+    torch.testing.assert_close(orders, expected)

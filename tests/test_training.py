@@ -1,0 +1,147 @@
+"""HDPO: it learns, it is reproducible, it resumes bit for bit, and it reports a gradient that is of no use."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.errors import InputError, TrainingError
+from gnn_inventory.topology.catalogue import catalogue
+from gnn_inventory.training.run_folder import RunFolder, load_policy
+
+COMMAND = [sys.executable, "-c", "from gnn_inventory.cli import main; main()"]
+
+
+def files(folder):
+    return {name: (folder / name).read_bytes() for name in ("policy.safetensors", "checkpoint.safetensors", "recipe.yaml")}
+
+
+def without_seconds(folder):
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in RunFolder(folder).metrics()]
+
+
+def test_the_same_recipe_gives_the_same_bits(quick, tmp_path):
+    for name in ("a", "b"):
+        gi.train_recipe(gi.load_recipe(quick), RunFolder(tmp_path / name))
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    other = gi.load_recipe(quick, ["training.seed=1"])
+    gi.train_recipe(other, RunFolder(tmp_path / "c"))
+    assert files(tmp_path / "a")["policy.safetensors"] != files(tmp_path / "c")["policy.safetensors"]
+
+
+def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(quick, tmp_path):
+    settings = ["--set", "training.epochs=12", "--set", "training.scenarios=512"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen([*COMMAND, "train", str(quick), "-o", str(killed), *settings], env=environment)
+    deadline = time.monotonic() + 120
+    while len(RunFolder(killed).metrics()) < 3:
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    epochs = len(RunFolder(killed).metrics())
+    assert 3 <= epochs < 12
+    subprocess.run([*COMMAND, "train", str(quick), "-o", str(killed), *settings, "--resume"], env=environment, check=True)
+    subprocess.run([*COMMAND, "train", str(quick), "-o", str(whole), *settings], env=environment, check=True)
+    assert files(killed) == files(whole)
+    assert without_seconds(killed) == without_seconds(whole)
+
+
+def test_the_best_weights_are_a_copy(quick, tmp_path):
+    """With a rate that ruins the policy after the first epochs, the policy kept is the one of the best epoch."""
+    recipe = gi.load_recipe(quick, ["training.learning_rate=1.0", "training.schedule=constant", "training.epochs=6"])
+    result = gi.train_recipe(recipe, RunFolder(tmp_path / "run"))
+    dev = [line["dev"] for line in result.metrics]
+    assert dev.index(min(dev)) < len(dev) - 1, "the last epoch is the best: this shows nothing"
+    tensors, _ = RunFolder(tmp_path / "run").checkpoint()
+    kept = load_policy(tmp_path / "run" / "policy.safetensors").state_dict()
+    assert all(torch.equal(kept[name], tensors[f"best.{name}"]) for name in kept)
+    assert any(not torch.equal(kept[name], tensors[f"policy.{name}"]) for name in kept)
+
+
+def test_base_stock_finds_the_newsvendor_level():
+    """Lead time 1, uniform costs: the level is the quantile p / (p + h) of demand over two periods (here N(10, 2 * 1))."""
+    network = gi.one_store(
+        store={
+            "holding_cost": 1.0,
+            "underage_cost": 9.0,
+            "unmet_demand": "backlogged",
+            "demand": {"normal": {"mean": 5.0, "std": 1.0}},
+            "initial_stock": 5.0,
+        },
+        link={"lead_time": 1},
+    )
+    settings = gi.Training(scenarios=1024, batch=128, epochs=15, learning_rate=0.05, dev_scenarios=256)
+    result = gi.train(gi.BaseStock(), network, settings)
+    level = float(result.policy.levels[gi.InventoryGraph.from_network(network).labels.index("store")]) * 5.0
+    quantile = 1.2815515655446004  # of the standard normal distribution at 0.9
+    assert level == pytest.approx(10 + quantile * 2**0.5, abs=0.1)
+
+
+def test_a_short_training_beats_ordering_the_mean_demand():
+    network = gi.one_warehouse()
+    before = gi.evaluate(gi.MessagePassing(width=16), network, scenarios=128, periods=100, warm_up=60)
+    settings = gi.Training(scenarios=512, batch=64, epochs=10, learning_rate=5e-3, dev_scenarios=64)
+    after = gi.evaluate(gi.train(gi.MessagePassing(width=16), network, settings).policy, network, 128, 100, 60)
+    assert after.cost_per_store < 6.5  # ordering up to the mean over the lead time costs about 7
+    assert after.cost_per_store < before.cost_per_store
+
+
+def test_a_dead_gradient_is_reported():
+    """In 2 periods no order with a lead time of 4 arrives: nothing can be learned."""
+    with pytest.raises(TrainingError, match=r"gradient is dead.*longer than the lead times"):
+        gi.train(gi.BaseStock(), gi.one_store(), gi.Training(scenarios=8, batch=8, epochs=1, periods=2, warm_up=0))
+
+
+def test_an_exploding_gradient_is_reported():
+    policy = gi.MessagePassing(width=8)
+    with torch.no_grad():
+        policy.order.weight.fill_(float("inf"))
+    with pytest.raises(TrainingError, match="gradient exploded"):
+        gi.train(policy, gi.one_warehouse(), gi.Training(scenarios=8, batch=8, epochs=1))
+
+
+def test_early_stopping_ends_before_the_last_epoch(quick, tmp_path):
+    changes = ["training.learning_rate=1.0", "training.schedule=constant", "training.epochs=50", "training.early_stopping=2"]
+    result = gi.train_recipe(gi.load_recipe(quick, changes), RunFolder(tmp_path / "run"))
+    dev = [line["dev"] for line in result.metrics]
+    assert len(dev) == dev.index(min(dev)) + 1 + 2
+
+
+@pytest.mark.parametrize("name", sorted(catalogue("training")))
+def test_every_recipe_of_the_catalogue_runs(name, tmp_path):
+    size = ["scenarios=8", "batch=8", "epochs=1", "dev_scenarios=4"]
+    changes = [f"training.{setting}" for setting in size]
+    if name == "favorita":
+        random = torch.Generator().manual_seed(0)
+        torch.save(torch.randint(0, 50, (8, 21, 171), generator=random).float(), tmp_path / "sales.pt")
+        changes.append(f"demand.panel={tmp_path / 'sales.pt'}")
+    else:
+        changes += ["training.periods=12", "training.warm_up=2"]
+    result = gi.train_recipe(gi.load_recipe(name, changes), RunFolder(tmp_path / "run"))
+    assert len(result.metrics) == 1
+
+
+def test_whole_policies_come_back_from_their_files(tmp_path):
+    for policy in (gi.MessagePassing(width=8), gi.FullyConnected(width=8), gi.BaseStock(), gi.EchelonBaseStock()):
+        result = gi.train(policy, gi.one_warehouse(), gi.Training(scenarios=8, batch=8, epochs=1, dev_scenarios=4))
+        graph = gi.InventoryGraph.from_network(gi.one_warehouse())
+        from gnn_inventory.training.run_folder import save_policy
+
+        save_policy(result.policy, tmp_path / "policy.safetensors", graph)
+        loaded = gi.load_policy(tmp_path / "policy.safetensors")
+        numbers = [gi.evaluate(p, gi.one_warehouse(), scenarios=8, periods=20, warm_up=5).cost for p in (result.policy, loaded)]
+        assert numbers[0] == numbers[1]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(quick, tmp_path):
+    gi.train_recipe(gi.load_recipe(quick), RunFolder(tmp_path / "run"))
+    with pytest.raises(InputError, match="another recipe"):
+        gi.train_recipe(gi.load_recipe(quick, ["training.learning_rate=0.1"]), RunFolder(tmp_path / "run"), resume=True)
