@@ -1,14 +1,15 @@
 """The only place where orders are made feasible: what leaves a location never exceeds what it has on hand."""
 
 import torch
+from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
 __all__ = ["proportional", "whole_units"]
 
-SMALL = 1e-9
-"""Units below which a total is not divided by."""
+SMALL = 1e-6
+"""Part of a unit that a rounding error may add to a whole stock."""
 
 
 def proportional(
@@ -35,18 +36,17 @@ def proportional(
     stock = on_hand.clamp_min(0.0)
     desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
     asked = torch.zeros_like(stock).index_add(1, graph.source, desired)
-    competing = asked if keep is None else asked + keep.clamp_min(0.0)
-    positive = asked > 0
-    # the comparisons come first: a ratio that is not used must not put a NaN or an infinity into the gradient
-    share = torch.where(competing > stock, stock / competing.clamp_min(SMALL), 1.0)
-    share = torch.where(graph.is_supplier, 1.0, share)
+    # comparisons come first: a ratio that is not used must put no NaN or infinity into the gradient
     limited = asked > graph.ship_capacity
-    limit = graph.ship_capacity.nan_to_num(posinf=0.0) / asked.clamp_min(SMALL)
-    share = torch.where(limited, torch.minimum(share, limit), share)
+    limit = torch.where(limited, graph.ship_capacity.nan_to_num(posinf=0.0) / torch.where(limited, asked, 1.0), 1.0)
+    asked = asked * limit
+    competing = asked if keep is None else asked + keep.clamp_min(0.0)
+    short = (competing > stock) & ~graph.is_supplier
+    share = limit * torch.where(short, stock / torch.where(short, competing, 1.0), 1.0)
     # a location that cannot hold stock: all of it goes, whatever was asked
-    everything = stock / torch.where(positive, asked.clamp_min(SMALL), 1.0)
-    share = torch.where(graph.holds_stock, share, everything)
-    orders = desired * share[:, graph.source]
+    positive = asked > 0
+    everything = stock / torch.where(positive, asked, 1.0)
+    orders = desired * torch.where(graph.holds_stock, share, everything)[:, graph.source]
     return orders + _unasked(graph, stock, positive)
 
 
@@ -60,9 +60,9 @@ def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> Li
 def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario) -> LinkPerScenario:
     """Feasible orders rounded to whole units that are feasible still.
 
-    The running total of a location's orders is rounded, and an order is the difference of two such totals; so the total is
-    rounded to the nearest whole unit, never above the stock on hand, and each order by less than one unit. Whole capacities
-    are kept.
+    The running total of a location's orders is rounded, to the nearest whole unit where stock on hand allows that for the
+    whole total and else down, and an order is the difference of two such totals: each changes by less than one unit. Whole
+    capacities are kept.
 
     Args:
         graph: the network.
@@ -71,11 +71,12 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
     """
     by_source = torch.argsort(graph.source, stable=True)
     source = graph.source[by_source]
-    total = orders[:, by_source].double().cumsum(1)  # over all links: one sum, then the part of earlier sources is taken off
+    cumulative = orders[:, by_source].double().cumsum(1)  # over all links: then what earlier sources have is taken off
     first = torch.searchsorted(source, source)
-    running = total - torch.nn.functional.pad(total, (1, 0))[:, first]
-    before = torch.nn.functional.pad(running, (1, 0))[:, :-1].masked_fill(torch.arange(len(source)) == first, 0.0)
+    running = cumulative - functional.pad(cumulative, (1, 0))[:, first]
+    total = torch.zeros_like(on_hand, dtype=torch.float64).index_add(1, graph.source, orders.double())
     stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
-    limit = (stock + 1e-6).floor()[:, source]
-    whole = torch.minimum((running + 0.5).floor(), limit) - torch.minimum((before + 0.5).floor(), limit)
-    return torch.zeros_like(orders).index_copy(1, by_source, whole.to(orders.dtype))
+    upwards = torch.where((total + 0.5).floor() <= stock + SMALL, 0.5, 0.0)[:, source]
+    whole = (running + upwards).floor()
+    before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(source)) == first, 0.0)
+    return torch.zeros_like(orders).index_copy(1, by_source, (whole - before).to(orders.dtype))

@@ -195,11 +195,11 @@ def _moments(node: Supplier | Location) -> tuple[float, float]:
     mean, std = distribution.mean, distribution.std
     if not distribution.clip or std == 0:
         return (max(mean, 0.0) if distribution.clip else mean), std
-    ratio = mean / std  # moments of max(0, N(mean, std^2)), the rectified normal distribution
+    ratio = mean / std  # moments of max(0, N(mean, std^2)), the rectified normal distribution, without cancellation
     below, density = 0.5 * math.erfc(ratio / math.sqrt(2)), math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
-    first = mean * (1 - below) + std * density
-    second = (mean**2 + std**2) * (1 - below) + mean * std * density
-    return first, math.sqrt(second - first**2)
+    first = ratio * 0.5 * math.erfc(-ratio / math.sqrt(2)) + density
+    variance = 1 - below + ratio**2 * below * (1 - below) - ratio * density * (1 - 2 * below) - density**2
+    return std * max(first, 0.0), std * math.sqrt(max(variance, 0.0))
 
 
 def _floats(values: Any) -> Tensor:

@@ -51,7 +51,7 @@ class Outcome:
         cost: holding + underage + unit cost - revenue, whole network [B], money.
         left: units on which holding is charged [B, N].
         unmet: units on which underage is charged [B, N]: lost this period, or the backlog at its end.
-        sales: units handed to customers [B, N].
+        sales: units handed to customers [B, N], those of the backlog that the arrivals at its end serve included.
         arrivals: units that arrive on each link at the start of the next period [B, E].
     """
 
@@ -92,12 +92,12 @@ def step(
     available = state.on_hand - shipped.masked_fill(graph.is_supplier, 0.0)
     net = available - demand
     left, unmet = net.clamp_min(0.0), (-net).clamp_min(0.0)
-    backlog_before = (-state.on_hand).clamp_min(0.0)
-    sales = demand + backlog_before - unmet
     remaining = torch.where(graph.lost, left, net)
-    node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales
-    cost = node_cost.sum(1) + (parameters.unit_cost * orders).sum(1)
     pipeline = torch.nn.functional.pad(state.in_transit, (0, 1)) + orders.unsqueeze(-1) * timing.arrival
     arrivals = pipeline[..., 0]
     on_hand = remaining.index_add(1, graph.target, arrivals)
+    backlog_before, backlog_after = (-state.on_hand).clamp_min(0.0), (-on_hand).clamp_min(0.0)
+    sales = demand + backlog_before - torch.where(graph.lost, unmet, backlog_after)
+    node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales
+    cost = node_cost.sum(1) + (parameters.unit_cost * orders).sum(1)
     return State(on_hand, pipeline[..., 1:]), Outcome(cost, left, unmet, sales, arrivals)

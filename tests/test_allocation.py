@@ -106,13 +106,16 @@ def test_keep_competes_on_equal_terms():
         ([1.0, 2.0], [2, 4]),
         ([100.0, 200.0], [2, 4]),
         ([0.0, 5.0], [0, 6]),
-        ([1e-12, 2e-12], [2, 4]),  # "all of I+, in the proportions asked": also what a saturated softplus asks
     ],
 )
 def test_without_store_room_everything_goes(asked, expected):
     assert shipped(hub(holds_stock=False), 6.0, asked) == pytest.approx(expected)
     assert shipped(hub(holds_stock=False), 6.0, asked, keep=5.0) == pytest.approx(expected)
     assert shipped(hub(holds_stock=False), -6.0, asked) == [0, 0]
+
+
+def test_without_store_room_everything_goes_however_little_is_asked():
+    assert sum(shipped(hub(holds_stock=False), 6.0, [1e-12, 2e-12])) == pytest.approx(6)  # a saturated softplus asks so
 
 
 def test_capacities():

@@ -1,6 +1,7 @@
 """Panels of real sales: reading them, and scenarios from them, split by time so that nothing leaks."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,6 +97,9 @@ def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool =
         name = panel.locations[location] if panel.locations else location
         first = f"the first at item {item}, location {name}, period {period}"
         raise InputError(f"{path}: {gaps} gaps ({first}); expected sales of every item at every location in every period")
+    infinite = int(torch.isinf(panel.sales).sum())
+    if infinite:
+        raise InputError(f"{path}: {infinite} infinite values; expected finite sales")
     negative = int((panel.sales < 0).sum())
     if negative and not clamp:
         lowest = float(panel.sales.min())
@@ -196,7 +200,8 @@ class PanelDemand(ScenarioSource):
         now = begin + self.history
         history = self._sales[first:last, begin:now]
         # a series without a sale in its history gets the smallest mean that could have been seen
-        mean = history.mean(1).clamp_min(1.0 / max(self.history, 1)) * self.graph.has_demand
+        seen = history.mean(1) if self.history else torch.zeros(last - first, self.graph.nodes)
+        mean = seen.clamp_min(1.0 / max(self.history, 1)) * self.graph.has_demand
         on_hand, in_transit, parameters = initial_values(self.graph, *self._key, first, last, mean)
         return Scenarios(
             demand=self._sales[first:last, now : now + periods],
@@ -253,9 +258,10 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
 def _key(value: object) -> tuple[int, float, str]:
     """Sorts numbers as numbers, before text."""
     try:
-        return 0, float(str(value)), str(value)
+        number = float(str(value))
     except ValueError:
-        return 1, 0.0, str(value)
+        number = math.nan
+    return (0, number, str(value)) if math.isfinite(number) else (1, 0.0, str(value))
 
 
 def _number(value: object, where: str) -> float:

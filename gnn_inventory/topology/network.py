@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from gnn_inventory.errors import InputError, nearest, problem
-from gnn_inventory.topology.schema import Link, Location, NetworkDemand, Panel, Strict, Supplier, problems_of
+from gnn_inventory.topology.schema import Link, Location, NetworkDemand, Panel, Strict, Supplier
 from gnn_inventory.topology.values import spread
+from gnn_inventory.topology.wording import problems_of
 
 __all__ = ["Network", "check_network", "is_panel", "parse_network"]
 

@@ -1,8 +1,8 @@
-"""What a supplier, a location, a link and their values may say; pydantic checks it, this module words the errors."""
+"""What a supplier, a location, a link and their values may say; pydantic checks it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,11 +12,8 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     model_validator,
 )
-
-from gnn_inventory.errors import nearest, problem
 
 __all__ = [
     "Demand",
@@ -30,7 +27,6 @@ __all__ = [
     "Poisson",
     "Strict",
     "Supplier",
-    "problems_of",
 ]
 
 
@@ -265,75 +261,3 @@ class NetworkDemand(Strict):
     """
 
     correlation: Annotated[Number, Field(ge=-1, le=1)] | list[list[Number]] = 0.0
-
-
-_TAGS = {"number", "per scenario", "float", "list[list[constrained-float]]"}
-_EXPECTED = {
-    "finite_number": "a finite number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "int_parsing": "an integer",
-    "int_type": "an integer",
-    "int_from_float": "an integer",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "string_type": "text",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
-}
-
-
-def problems_of(error: ValidationError, model: type[BaseModel], where: str) -> list[str]:
-    """A pydantic error in this library's words, one line per mistake."""
-    return [_line(item, model, where) for item in error.errors(include_url=False)]
-
-
-def _line(item: Mapping[str, Any], model: type[BaseModel], where: str) -> str:
-    path = [part for part in item["loc"] if part not in _TAGS]
-    field = ".".join(str(part) for part in path)
-    kind, context = item["type"], item.get("ctx", {})
-    if kind == "extra_forbidden":
-        inside = "".join(f"{part}: " for part in path[:-1])
-        return f"{where}: {inside}unknown key '{path[-1]}'; {nearest(str(path[-1]), _fields(model, path[:-1]))}"
-    if kind == "missing":
-        return f"{where}: {field}: missing; expected a value"
-    if kind == "value_error":
-        text = str(context["error"])
-        return (
-            f"{where}: {field}: got {item['input']!r}; {text}"
-            if text == "expected a number"
-            else f"{where}: {'.'.join(map(str, path)) + ': ' if path else ''}{text}"
-        )
-    symbols = {
-        "greater_than_equal": (">=", "ge"),
-        "greater_than": (">", "gt"),
-        "less_than_equal": ("<=", "le"),
-        "less_than": ("<", "lt"),
-    }
-    if kind in symbols:
-        symbol, key = symbols[kind]
-        return problem(where, field, item["input"], f"a number {symbol} {context[key]:g}")
-    if kind == "literal_error":
-        return problem(where, field, item["input"], context["expected"])
-    return problem(where, field, item["input"], _EXPECTED.get(kind, item["msg"]))
-
-
-def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
-    """The valid keys at a path inside a model."""
-    for part in path:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        found = _model_in(annotation)
-        if found is None:
-            return list(model.model_fields)
-        model = found
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -69,15 +70,16 @@ class Data:
         order = torch.randperm(self.size, generator=random)
         steps = steps_per_epoch(self.size, settings.batch)
         for rows in order.chunk(steps):
-            start = int(torch.randint(self.starts, (), generator=random)) if self.starts > 1 else 0
-            yield self._all(start)[rows]
+            if self.starts == 1:
+                yield self._drawn[rows]
+            else:
+                start = int(torch.randint(self.starts, (), generator=random))
+                yield self.train.sample(0, self.size, self.periods, start)[rows]
 
-    def _all(self, start: int) -> Scenarios:
-        if start == 0 and self.starts == 1:
-            if "_drawn" not in self.__dict__:  # drawn once: the training set
-                object.__setattr__(self, "_drawn", self.train.sample(0, self.size, self.periods))
-            return self.__dict__["_drawn"]
-        return self.train.sample(0, self.size, self.periods, start)
+    @cached_property
+    def _drawn(self) -> Scenarios:
+        """The training set, drawn once."""
+        return self.train.sample(0, self.size, self.periods)
 
 
 def steps_per_epoch(size: int, batch: int) -> int:

@@ -17,7 +17,8 @@ from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.files import parse_yaml, read_yaml
 from gnn_inventory.topology.catalogue import build_network, explicit_mapping, locate, network_mapping
 from gnn_inventory.topology.network import Network, is_panel, parse_network
-from gnn_inventory.topology.schema import Strict, problems_of
+from gnn_inventory.topology.schema import Strict
+from gnn_inventory.topology.wording import problems_of
 from gnn_inventory.types import Float, Tensor
 
 __all__ = ["Evaluation", "PanelSettings", "Recipe", "Training", "load_recipe", "recipe_of", "scenario_source"]
