@@ -78,5 +78,5 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
     stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
     upwards = torch.where((total + 0.5).floor() <= stock + SMALL, 0.5, 0.0)[:, source]
     whole = (running + upwards).floor()
-    before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(source)) == first, 0.0)
+    before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(source), device=first.device) == first, 0.0)
     return torch.zeros_like(orders).index_copy(1, by_source, (whole - before).to(orders.dtype))

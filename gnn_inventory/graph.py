@@ -1,5 +1,6 @@
 """NetworkX -> `InventoryGraph`, the tensors of a network: sorted nodes, float32, one value per node or link."""
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -163,7 +164,8 @@ class InventoryGraph(Data):
 
     def to_dtype(self, dtype: torch.dtype) -> "InventoryGraph":
         """The same graph with its floating-point values in another precision."""
-        return self.apply(lambda value: value.to(dtype) if value.is_floating_point() else value)
+        copied = copy.copy(self)  # `apply` changes the object that it is called on
+        return copied.apply(lambda value: value.to(dtype) if value.is_floating_point() else value)
 
     @staticmethod
     def union(graphs: list["InventoryGraph"]) -> "InventoryGraph":

@@ -79,9 +79,14 @@ def _parse(network: nx.DiGraph) -> tuple[Network, list[str]]:
             nodes[str(node)] = parsed  # type: ignore[assignment]
     links: dict[tuple[str, str], Link] = {}
     for source, target, attributes in sorted(network.edges(data=True), key=lambda edge: (str(edge[0]), str(edge[1]))):
-        link = _model(Link, attributes, f"{name}: link '{source}' -> '{target}'", problems)
-        if link is not None:
-            links[str(source), str(target)] = link  # type: ignore[assignment]
+        parsed_link = _model(Link, attributes, f"{name}: link '{source}' -> '{target}'", problems)
+        if parsed_link is not None:
+            links[str(source), str(target)] = parsed_link  # type: ignore[assignment]
+    for (source, target), link in links.items():
+        node = nodes.get(source)
+        if link.capacity is not None and isinstance(node, Location) and not node.holds_stock:
+            where = f"{name}: link '{source}' -> '{target}'"
+            problems.append(f"{where}: capacity: '{source}' cannot hold stock and ships everything; expected no capacity here")
     problems += _shape_problems(network, name)
     customers = tuple(
         str(node)
