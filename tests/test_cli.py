@@ -180,7 +180,7 @@ def test_a_truncated_checkpoint_and_policy(quick, trained, run):
 
 def test_a_policy_of_another_schema_version(trained, run):
     tensors = load_file(trained / "policy.safetensors")
-    save_file(tensors, trained / "policy.safetensors", {"schema": "0", "state": "{}"})
+    save_file(tensors, trained / "policy.safetensors", {"gnn_inventory": json.dumps({"schema": 0, "state": {}})})
     code, _, error = run("evaluate", trained)
     assert (code, len(error.splitlines())) == (1, 1)
     assert "schema version 0; expected 1" in error

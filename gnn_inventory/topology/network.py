@@ -43,12 +43,12 @@ class Network:
         return node
 
 
-def check_network(network: nx.DiGraph) -> list[str]:
+def check_network(network: nx.Graph) -> list[str]:
     """Every mistake of a network, one line each; none if it is valid."""
     return _parse(network)[1]
 
 
-def parse_network(network: nx.DiGraph) -> Network:
+def parse_network(network: nx.Graph) -> Network:
     """The network, validated.
 
     Raises:
@@ -60,7 +60,7 @@ def parse_network(network: nx.DiGraph) -> Network:
     return parsed
 
 
-def _parse(network: nx.DiGraph) -> tuple[Network, list[str]]:
+def _parse(network: nx.Graph) -> tuple[Network, list[str]]:
     if not isinstance(network, nx.DiGraph) or network.is_multigraph():
         raise InputError(f"network: got {type(network).__name__}; expected a networkx.DiGraph (links have a direction)")
     name = str(network.graph.get("name") or "network")

@@ -20,7 +20,8 @@ from gnn_inventory.training.recipe import Recipe, load_recipe
 
 __all__ = ["SCHEMA", "RunFolder", "load_policy", "save_policy"]
 
-SCHEMA = "1"
+KEY = "gnn_inventory"
+SCHEMA = 1
 """Version of the files' layout; a file of another version is refused."""
 
 
@@ -125,17 +126,18 @@ def load_policy(path: str | Path) -> Policy:
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    metadata = {"schema": SCHEMA, "state": json.dumps(state)}
+    # one key: safetensors writes several in an order of its own, and the same run is to give the same bytes
+    metadata = {KEY: json.dumps({"schema": SCHEMA, "state": state})}
     replace_file(path, save({name: value.contiguous() for name, value in tensors.items()}, metadata))
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            found = json.loads((file.metadata() or {}).get(KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
     except (SafetensorError, OSError, struct.error) as error:
         raise InputError(f"{path}: truncated or not a safetensors file ({error}); expected one that training wrote") from None
-    if metadata.get("schema") != SCHEMA:
-        raise InputError(f"{path}: got schema version {metadata.get('schema')}; expected {SCHEMA}: use the version that wrote it")
-    return tensors, json.loads(metadata["state"])
+    if found.get("schema") != SCHEMA:
+        raise InputError(f"{path}: got schema version {found.get('schema')}; expected {SCHEMA}: use the version that wrote it")
+    return tensors, found["state"]
