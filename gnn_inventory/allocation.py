@@ -8,8 +8,10 @@ from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
 __all__ = ["proportional", "whole_units"]
 
-SMALL = 1e-6
-"""Part of a unit that a rounding error may add to a whole stock."""
+SMALL = 1e-9
+"""Units below which a total is not divided by."""
+ROUNDING = 1e-6
+"""Part of a unit that a rounding error may take from a whole stock."""
 
 
 def proportional(
@@ -22,7 +24,7 @@ def proportional(
 
     A location with stock I+ = max(on hand, 0), asked for a total Q, that wants to keep K, ships
     Q min(1, I+ / (Q + K)): what it keeps competes with the orders on equal terms. A location that cannot hold stock ships
-    all of I+, in the proportions asked (equally where nothing is asked). Capacities of links, then of locations, come first.
+    all of I+, in the proportions asked (equally where next to nothing is asked). Capacities of links, then of locations, come first.
 
     Args:
         graph: the network.
@@ -36,16 +38,16 @@ def proportional(
     stock = on_hand.clamp_min(0.0)
     desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
     asked = torch.zeros_like(stock).index_add(1, graph.source, desired)
-    # comparisons come first: a ratio that is not used must put no NaN or infinity into the gradient
+    # comparisons come first and divisors are no smaller than SMALL: no NaN or infinity may come into the gradient
     limited = asked > graph.ship_capacity
     limit = torch.where(limited, graph.ship_capacity.nan_to_num(posinf=0.0) / torch.where(limited, asked, 1.0), 1.0)
     asked = asked * limit
     competing = asked if keep is None else asked + keep.clamp_min(0.0)
     short = (competing > stock) & ~graph.is_supplier
-    share = limit * torch.where(short, stock / torch.where(short, competing, 1.0), 1.0)
+    share = limit * torch.where(short, stock / competing.clamp_min(SMALL), 1.0)
     # a location that cannot hold stock: all of it goes, whatever was asked
-    positive = asked > 0
-    everything = stock / torch.where(positive, asked, 1.0)
+    positive = asked > SMALL
+    everything = torch.where(positive, stock / asked.clamp_min(SMALL), 0.0)
     orders = desired * torch.where(graph.holds_stock, share, everything)[:, graph.source]
     return orders + _unasked(graph, stock, positive)
 
@@ -76,7 +78,7 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
     running = cumulative - functional.pad(cumulative, (1, 0))[:, first]
     total = torch.zeros_like(on_hand, dtype=torch.float64).index_add(1, graph.source, orders.double())
     stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
-    upwards = torch.where((total + 0.5).floor() <= stock + SMALL, 0.5, 0.0)[:, source]
+    upwards = torch.where((total + 0.5).floor() <= stock + ROUNDING, 0.5, 0.0)[:, source]
     whole = (running + upwards).floor()
     before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(source), device=first.device) == first, 0.0)
     return torch.zeros_like(orders).index_copy(1, by_source, (whole - before).to(orders.dtype))

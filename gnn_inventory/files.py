@@ -14,6 +14,12 @@ __all__ = ["read_yaml", "replace_file", "write_text"]
 class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice: YAML would keep the last one in silence."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError) as error:
+            raise yaml.constructor.ConstructorError(None, None, f"not a value: {error}", node.start_mark) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
@@ -42,6 +48,8 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(f"{where}{line}: not readable as YAML: {error.problem}; correct that line") from None
+    except RecursionError:
+        raise InputError(f"{where}: nested too deeply to be read; expected a file of ordinary depth") from None
     except yaml.YAMLError as error:
         raise InputError(f"{where}: not readable as YAML: {str(error).splitlines()[0]}") from None
 

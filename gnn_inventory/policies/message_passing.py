@@ -12,6 +12,8 @@ from gnn_inventory.types import Float, LinkValues, NodePerScenario
 __all__ = ["MessagePassing", "echelon_position"]
 
 NODE_FACTS, LINK_FACTS = 10, 4
+SHARPNESS = 4.0
+"""Of the softplus that keeps orders positive, per unit of mean flow: near to what it lacks of a level, never dead."""
 
 
 class SupplyConv(PyGMessagePassing):
@@ -57,7 +59,8 @@ class MessagePassing(Policy):
     """Orders on links and a quantity to keep per location, by rounds of message passing.
 
     Every quantity enters and leaves in units of the mean demand that flows through its node or link, money in units of the
-    network's mean cost of a lost sale: the policy depends on no scale.
+    network's mean cost of a lost sale: the policy depends on no scale. Positions enter less what they must cover of mean
+    demand, and the order adds a linear term in them: training starts at echelon base stock and learns where to leave it.
 
     Args:
         width: channels per node and link.
@@ -86,7 +89,7 @@ class MessagePassing(Policy):
         self.reset_parameters(seed)
 
     def reset_parameters(self, seed: int) -> None:
-        """Draw the weights anew; orders start at about the mean flow, what is kept at a little of it."""
+        """Draw the weights anew; orders start at about echelon base stock, what is kept at a little of the flow."""
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for module in self.modules():
@@ -97,7 +100,7 @@ class MessagePassing(Policy):
                         module.bias.zero_()
             for head in (self.order, self.order_of_target, self.keep):
                 head.weight.mul_(0.3)
-            self.order_of_state.weight.zero_()
+            self.order_of_state.weight.copy_(torch.tensor([[0.0, -1.0]]))
             self.order.bias.fill_(0.5)
             self.keep.bias.fill_(-2.0)
 
@@ -113,6 +116,8 @@ class MessagePassing(Policy):
         link_facts = self.link_facts(link_features(graph, known))
         into = _weights(link_flow, target, graph.nodes)
         out_of = _weights(link_flow, source, graph.nodes)
+        cover = _cover(graph, known)
+        echelon_cover = echelon_position(graph, cover, out_of)
 
         def decide(seen: Observation) -> Desired:
             on_hand = seen.on_hand / node_flow
@@ -120,7 +125,8 @@ class MessagePassing(Policy):
             inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, graph.slots)
             inbound = inbound.index_add(1, target, seen.in_transit) / node_flow.unsqueeze(-1)
             position = on_hand + inbound.sum(-1)
-            echelon = echelon_position(graph, position, out_of)
+            echelon = echelon_position(graph, position, out_of) - echelon_cover
+            position = position - cover
             pad = (0, self.slots - graph.slots)
             parts = [on_hand.unsqueeze(-1), position.unsqueeze(-1), echelon.unsqueeze(-1), functional.pad(inbound, pad)]
             if self.window:
@@ -136,7 +142,7 @@ class MessagePassing(Policy):
                 z = z + message
             positions = torch.stack([position, echelon], dim=-1)
             of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
-            orders = functional.softplus(self.order(z).squeeze(-1) + of_target[:, target]) * link_flow
+            orders = functional.softplus(self.order(z).squeeze(-1) + of_target[:, target], beta=SHARPNESS) * link_flow
             keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow
             return Desired(orders, keep)
 
@@ -187,6 +193,14 @@ def echelon_position(graph: InventoryGraph, position: NodePerScenario, out_of: L
     for _ in range(int(graph.depth) - 1):
         echelon = position.index_add(1, graph.source, echelon[:, graph.target] * out_of)
     return echelon
+
+
+def _cover(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ node"]:
+    """Periods of mean demand that a node's position must cover: its longest lead time and, past it, one period [b, N]."""
+    lead_time = known.parameters.lead_time
+    longest = lead_time.new_zeros(len(lead_time), graph.nodes)
+    longest = longest.scatter_reduce(1, graph.target.expand_as(lead_time), lead_time, "amax")
+    return longest + graph.has_demand.to(lead_time.dtype)
 
 
 def _weights(link_flow: Tensor, node: Tensor, nodes: int) -> Tensor:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import yaml
 
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import read_yaml, write_text
-from gnn_inventory.topology.families import build_family
+from gnn_inventory.topology.families import FAMILIES, build_family
 from gnn_inventory.topology.network import GRAPH_KEYS
 
 __all__ = [
@@ -81,8 +82,13 @@ def build_network(mapping: Mapping[str, Any]) -> nx.DiGraph:
     content = deepcopy(dict(mapping))
     name = str(content.pop("name", "network"))
     source = content.pop("source", None)
-    family = content.pop("family", None)
-    network = _explicit(content, name) if family is None else build_family(family, content, name)
+    if "family" in content:
+        family = content.pop("family")
+        if not isinstance(family, str):
+            raise InputError(problem(name, "family", family, f"one of: {', '.join(FAMILIES)}"))
+        network = build_family(family, content, name)
+    else:
+        network = _explicit(content, name)
     network.graph["name"] = name
     if source is not None:
         network.graph["source"] = source
@@ -97,9 +103,20 @@ def save_network(network: nx.DiGraph, path: str | Path) -> None:
 def explicit_mapping(network: nx.DiGraph) -> dict[str, Any]:
     """The mapping that `build_network` turns into the same network."""
     graph = {key: network.graph[key] for key in GRAPH_KEYS if key in network.graph and key != "family"}
-    nodes = {str(node): dict(attributes) for node, attributes in network.nodes(data=True)}
+    nodes = {str(node): attributes for node, attributes in network.nodes(data=True)}
     links = [{"from": str(u), "to": str(v), **attributes} for u, v, attributes in network.edges(data=True)]
-    return {**graph, "nodes": nodes, "links": links}
+    return _plain({"name": "network", **graph, "nodes": nodes, "links": links})
+
+
+def _plain(value: Any) -> Any:
+    """A value in YAML's own types: numpy's numbers as Python's, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value
 
 
 def _explicit(content: dict[str, Any], name: str) -> nx.DiGraph:
@@ -113,6 +130,8 @@ def _explicit(content: dict[str, Any], name: str) -> nx.DiGraph:
         raise InputError([*problems, problem(name, "links", links, "a list of {from: ..., to: ..., lead_time: ...}")])
     network = nx.DiGraph()
     for node, attributes in nodes.items():
+        if str(node) in network:
+            problems.append(f"{name}: node '{node}': two nodes have this name; expected different names")
         if isinstance(attributes, Mapping):
             network.add_node(str(node), **{str(key): value for key, value in attributes.items()})
         else:
@@ -120,12 +139,13 @@ def _explicit(content: dict[str, Any], name: str) -> nx.DiGraph:
     for number, link in enumerate(links, start=1):
         ends = [link.get("from"), link.get("to")] if isinstance(link, Mapping) else [None, None]
         for end, key in zip(ends, ("from", "to"), strict=True):
-            if end is None:
+            if end is not None and not isinstance(end, str | int):
+                problems.append(problem(f"{name}: link {number}", key, end, "the name of a node"))
+            elif end is None:
                 problems.append(f"{name}: link {number}: {key}: missing; expected the name of a node")
-            elif str(end) not in nodes and end not in nodes:
-                names = [str(node) for node in nodes]
+            elif str(end) not in (names := [str(node) for node in nodes]):
                 problems.append(f"{name}: link {number}: {key}: unknown node '{end}'; {nearest(str(end), names)}")
-        if None in ends:
+        if not all(isinstance(end, str | int) for end in ends):
             continue
         pair = str(ends[0]), str(ends[1])
         if network.has_edge(*pair):

@@ -43,7 +43,7 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
             size = parameters[key]
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
                 problems.append(problem(where, key, size, "an integer >= 1"))
-        elif parameter.annotation is Template and not isinstance(parameters[key], Mapping):
+        elif parameter.annotation in (Template, Template | None) and not isinstance(parameters[key], Mapping):
             problems.append(problem(where, key, parameters[key], "a mapping of keys to values"))
     if problems:
         raise InputError(problems)
@@ -66,7 +66,8 @@ def serial(
 
     `upstream` holds the attributes of all locations but the store, `upstream_link` those of the links into them.
     """
-    names = [*(f"echelon{position}" for position in range(echelons - 2)), "warehouse", "store"][-echelons:]
+    digits = len(str(max(echelons - 3, 0)))
+    names = [*(f"echelon{position:0{digits}d}" for position in range(echelons - 2)), "warehouse", "store"][-echelons:]
     nodes = _members(names[:-1], upstream, "upstream", problems) | _group("store", store, problems)
     pairs = list(zip(["supplier", *names[:-1]], names, strict=True))
     return _assemble(nodes, pairs, _links([upstream_link, store_link], [echelons - 1, 1], problems))
@@ -128,8 +129,10 @@ def many_warehouses(
     """
     rows = lead_times if isinstance(lead_times, Sequence) else []
     if not rows or not all(isinstance(row, Sequence) and len(row) == len(rows[0]) and len(row) > 0 for row in rows):
-        problems.append(problem("many_warehouses", "lead_times", lead_times, "rows of equal length, a row per warehouse"))
+        problems.append(problem("lead_times", "rows", lead_times, "rows of equal length, a row per warehouse"))
         return nx.DiGraph()
+    if "lead_time" in (store_link or {}):
+        problems.append(problem("store_link", "lead_time", (store_link or {})["lead_time"], "none here: the matrix holds it"))
     warehouses = _group("warehouse", warehouse, problems, len(rows))
     stores = _group("store", store, problems, len(rows[0]))
     linked = [

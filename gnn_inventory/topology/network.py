@@ -69,10 +69,12 @@ def _parse(network: nx.Graph) -> tuple[Network, list[str]]:
         if key not in GRAPH_KEYS:
             problems.append(f"{name}: unknown key '{key}'; {nearest(str(key), GRAPH_KEYS)}")
     nodes: dict[str, Supplier | Location] = {}
+    seen: set[str] = set()
     for node, attributes in sorted(network.nodes(data=True), key=lambda item: str(item[0])):
         where = f"{name}: node '{node}'"
-        if str(node) in nodes:
+        if str(node) in seen:
             problems.append(f"{where}: two nodes have this name; expected different names")
+        seen.add(str(node))
         supplier = isinstance(attributes, dict) and attributes.get("kind") == "supplier"
         parsed = _model(Supplier if supplier else Location, attributes, where, problems)
         if parsed is not None:
@@ -110,7 +112,8 @@ def _model(model: type[Strict], attributes: Any, where: str, problems: list[str]
         problems.append(f"{where}: got {attributes!r}; expected a mapping of keys to values")
         return None
     found: list[str] = []
-    values = spread(attributes, 1, where, found)[0]
+    values = spread({key: value for key, value in attributes.items() if not isinstance(value, list)}, 1, where, found)[0]
+    values |= {key: value for key, value in attributes.items() if isinstance(value, list)}  # no group: a list is no value
     try:
         parsed = model.model_validate(values)
     except ValidationError as error:

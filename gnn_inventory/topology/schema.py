@@ -45,7 +45,7 @@ def _not_a_truth_value(value: object) -> object:
 Number = Annotated[float, BeforeValidator(_not_a_truth_value)]
 NonNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
-Whole = Annotated[int, BeforeValidator(_not_a_truth_value), Field(ge=1)]
+Whole = Annotated[int, BeforeValidator(_not_a_truth_value), Field(ge=1, le=10_000)]
 
 
 class Draw(Strict):
@@ -175,7 +175,8 @@ class Demand(Strict):
 
     @model_validator(mode="after")
     def _one_distribution(self) -> "Demand":
-        if len(self.model_fields_set) != 1:
+        given = [name for name in self.model_fields_set if getattr(self, name) is not None]
+        if len(given) != 1 or len(self.model_fields_set) != 1:
             raise ValueError(f"expected exactly one distribution of: {', '.join(type(self).model_fields)}")
         return self
 
@@ -260,4 +261,7 @@ class NetworkDemand(Strict):
             clipped; for other distributions a Gaussian copula.
     """
 
-    correlation: Annotated[Number, Field(ge=-1, le=1)] | list[list[Number]] = 0.0
+    correlation: Annotated[
+        Annotated[Annotated[Number, Field(ge=-1, le=1)], Tag("number")] | Annotated[list[list[Number]], Tag("matrix")],
+        Discriminator(lambda value: "matrix" if isinstance(value, list) else "number"),
+    ] = 0.0

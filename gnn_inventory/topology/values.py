@@ -13,6 +13,8 @@ from gnn_inventory.errors import nearest, problem
 
 __all__ = ["spread"]
 
+LARGEST = 1e15
+"""Bound on the bounds of a draw."""
 _DRAW_KEYS = {"uniform", "integers", "seed", "decimals", "times"}
 
 
@@ -68,17 +70,19 @@ def _draw(
     if not (
         isinstance(bounds, list | tuple)
         and len(bounds) == 2
-        and all(isinstance(bound, number) and not isinstance(bound, bool) and np.isfinite(bound) for bound in bounds)
+        and all(isinstance(bound, number) and not isinstance(bound, bool) and abs(bound) <= LARGEST for bound in bounds)
         and bounds[0] <= bounds[1]
     ):
         problems.append(problem(where, f"{key}.{kind}", bounds, f"[low, high], two {kind if kind == 'integers' else 'numbers'}"))
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
         problems.append(
             problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again")
         )
     if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
         problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
-    if times is not None and any(not isinstance(member.get(times), int | float) for member in members):
+    if times is not None and not (
+        isinstance(times, str) and all(isinstance(member.get(times), int | float) for member in members)
+    ):
         problems.append(problem(where, f"{key}.times", times, "the name of a number that stands beside it"))
     if len(problems) > before:
         return []

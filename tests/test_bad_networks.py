@@ -1,0 +1,199 @@
+"""Networks that a person gets wrong: one clear line for each mistake, all of them at once, and no other exception."""
+
+import copy
+import re
+
+import networkx as nx
+import pytest
+
+import gnn_inventory as gi
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.topology.catalogue import build_network, network_mapping
+from gnn_inventory.topology.network import parse_network
+
+NAN, HUGE = float("nan"), 10**400
+STORE = {"holding_cost": 1.0, "unmet_demand": "lost", "demand": {"poisson": {"mean": 4.0}}}
+GOOD = {
+    "name": "two",
+    "demand": {"correlation": 0.5},
+    "nodes": {"supplier": {"kind": "supplier"}, "hub": {"holding_cost": 0.3}, "north": STORE, "south": STORE},
+    "links": [
+        {"from": "supplier", "to": "hub", "lead_time": 3},
+        {"from": "hub", "to": "north", "lead_time": 2},
+        {"from": "hub", "to": "south", "lead_time": 1},
+    ],
+}
+FAMILY, MATRIX = network_mapping("one_warehouse"), network_mapping("many_warehouses")
+NORTH, HUB_NORTH = "node 'north'", "link 'hub' -> 'north'"
+
+
+def put(*path_and_value, base=GOOD):
+    """`base` with one value replaced, or added."""
+    *path, last, value = path_and_value
+    mapping = inner = copy.deepcopy(base)
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    return mapping
+
+
+def drop(*path):
+    mapping = put(*path, None)
+    inner = mapping
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    return mapping
+
+
+def link(source, target, **values):
+    return {**GOOD, "links": [*GOOD["links"], {"from": source, "to": target, "lead_time": 1, **values}]}
+
+
+def north(key, value):
+    return put("nodes", "north", key, value)
+
+
+def hub_north(key, value):
+    return put("links", 1, key, value)
+
+
+def demand(value):
+    return north("demand", value)
+
+
+def odds(probability):
+    return demand({"negative_binomial": {"successes": 2, "probability": probability}})
+
+
+BAD = {  # a mapping, and what one line of the message must say, in any order
+    "unknown key of a node": (north("underage_csot", 9), [NORTH, "'underage_csot'", "did you mean 'underage_cost'"]),
+    "unknown key of a link": (hub_north("leadtime", 2), [HUB_NORTH, "'leadtime'", "did you mean 'lead_time'"]),
+    "unknown key of the network": (put("linkz", []), ["two", "'linkz'", "did you mean 'links'"]),
+    "unknown key of a distribution": (demand({"normal": {"mean": 4, "sdt": 1}}), [NORTH, "'sdt'", "did you mean 'std'"]),
+    "lead time missing": (drop("links", 1, "lead_time"), [HUB_NORTH, "lead_time", "missing", "expected"]),
+    "holding cost missing": (drop("nodes", "north", "holding_cost"), [NORTH, "holding_cost", "missing", "expected"]),
+    "unmet demand missing": (drop("nodes", "north", "unmet_demand"), [NORTH, "unmet_demand", "missing", "expected"]),
+    "cycle": (link("north", "hub"), ["cycle", "'north'", "'hub'", "acyclic"]),
+    "unreachable": (put("nodes", "west", STORE), ["node 'west'", "cannot be reached"]),
+    "link into a supplier": (link("hub", "supplier"), ["link 'hub' -> 'supplier'", "supplier"]),
+    "self-loop": (link("north", "north"), ["link 'north' -> 'north'", "itself"]),
+    "duplicate link": (link("hub", "north"), [HUB_NORTH, "twice"]),
+    "link to an unknown node": (link("hub", "nrth"), ["link 4", "to", "'nrth'", "did you mean 'north'"]),
+    "link without an end": (drop("links", 1, "to"), ["link 2", "to", "missing"]),
+    "lead time 0": (hub_north("lead_time", 0), [HUB_NORTH, "lead_time", "got 0", "expected", "1"]),
+    "lead time negative": (hub_north("lead_time", -2), [HUB_NORTH, "lead_time", "got -2", "expected", "1"]),
+    "lead time 2.5": (hub_north("lead_time", 2.5), [HUB_NORTH, "lead_time", "got 2.5", "expected an integer"]),
+    "lead time beyond any horizon": (hub_north("lead_time", HUGE), [HUB_NORTH, "lead_time", "expected"]),
+    "holding cost negative": (north("holding_cost", -1), [NORTH, "holding_cost", "got -1", "expected a number >= 0"]),
+    "cost nan": (north("underage_cost", NAN), [NORTH, "underage_cost", "got nan", "expected a finite number"]),
+    "cost true": (north("holding_cost", True), [NORTH, "holding_cost", "got True", "expected a number"]),
+    "probability above 1": (odds(1.5), [NORTH, "probability", "got 1.5", "expected"]),
+    "probability negative": (odds(-0.1), [NORTH, "probability", "got -0.1", "expected"]),
+    "two distributions": (demand({"poisson": {"mean": 4}, "normal": {"mean": 4, "std": 1}}), [NORTH, "demand", "exactly one"]),
+    "distribution null": (demand({"normal": None}), [NORTH, "demand", "expected"]),
+    "correlation not positive definite": (put("demand", {"correlation": -1}), ["correlation", "got -1", "positive definite"]),
+    "correlation above 1": (put("demand", {"correlation": 1.5}), ["correlation", "got 1.5", "expected"]),
+    "correlation nan": (put("demand", {"correlation": NAN}), ["correlation", "got nan", "expected"]),
+    "correlation text": (put("demand", {"correlation": "high"}), ["correlation", "got 'high'", "expected"]),
+    "correlation matrix not symmetric": (put("demand", {"correlation": [[1, 0.9], [0.1, 1]]}), ["correlation", "symmetric"]),
+    "no demand, ships nowhere": (drop("nodes", "north", "demand"), [NORTH, "no demand", "ships nowhere"]),
+    "no nodes": ({"name": "two", "nodes": {}, "links": []}, ["two", "nodes", "none", "expected"]),
+    "no supplier": (put("nodes", "supplier", {"holding_cost": 1}), ["two", "no supplier", "expected"]),
+    "unknown family": (put("family", "one_warehous", base=FAMILY), ["'one_warehous'", "did you mean 'one_warehouse'"]),
+    "family a list": (put("family", ["serial"], base=FAMILY), ["family", "serial"]),
+    "family parameter unknown": (put("storse", 5, base=FAMILY), ["one_warehouse", "'storse'", "did you mean 'store"]),
+    "family size 0": (put("stores", 0, base=FAMILY), ["one_warehouse", "stores", "got 0", "expected an integer >= 1"]),
+    "family demand text": (put("demand", "poisson", base=FAMILY), ["one_warehouse", "demand", "got 'poisson'", "a mapping"]),
+    "list of wrong length": (put("store", "holding_cost", [1, 2], base=FAMILY), ["holding_cost", "[1, 2]", "5 values"]),
+    "matrix with a list": (put("lead_times", 1, 0, [2], base=MATRIX), ["lead_time", "got [2]", "expected"]),
+    "draw without a seed": (north("holding_cost", {"uniform": [0, 1]}), [NORTH, "holding_cost.seed", "expected"]),
+    "draw beyond floats": (north("price", {"uniform": [0, HUGE], "seed": 0}), [NORTH, "price.uniform", "expected"]),
+    "draw too wide": (north("price", {"uniform": [-1e308, 1e308], "seed": 0}), [NORTH, "price", "expected"]),
+    "draw times a list": (north("price", {"uniform": [0, 1], "seed": 0, "times": ["x"]}), [NORTH, "price.times", "['x']"]),
+    "end of a link a list": (put("links", 1, "to", ["north"]), ["link 2", "to", "['north']"]),
+    "node null": (put("nodes", "north", None), [NORTH, "got None", "expected a mapping"]),
+    "nodes that are one by name": (
+        {**GOOD, "nodes": {**GOOD["nodes"], 1: STORE, "1": STORE}, "links": link("hub", 1)["links"]},
+        ["node '1'", "name"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_one_line_says_what_where_and_what_to_do(case):
+    mapping, words = BAD[case]
+    with pytest.raises(InputError) as caught:
+        parse_network(build_network(mapping))
+    lines = str(caught.value).splitlines()
+    assert any(all(word in line for word in words) for line in lines), "\n".join(lines)
+    assert len(lines) == len(caught.value.problems), "one line per mistake"
+    assert not re.search(r"functools|validator|pydantic| at 0x", str(caught.value)), "words of the machinery"
+
+
+def test_the_good_one_is_good():
+    assert parse_network(build_network(GOOD)).customers == ("north", "south")
+
+
+FILES = {  # a text, and where the error is
+    "duplicate node": ("nodes:\n  a: {kind: supplier}\n  b: {holding_cost: 1}\n  a: {holding_cost: 2}\n", "bad.yaml, line 4"),
+    "bracket left open": ("nodes:\n  a: {kind: supplier\nlinks: []\n", "bad.yaml, line 3"),
+    "tab": ("nodes:\n  a: 1\n\tb: 2\n", "bad.yaml, line 3"),
+    "impossible date": ("name: x\nsource: 2024-13-45\n", "bad.yaml, line 2"),
+    "empty": ("", "bad.yaml"),
+    "list": ("- a\n", "bad.yaml"),
+    "deep": ("x: " + "[" * 2000, "bad.yaml"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_file_that_does_not_parse_names_the_line(case, tmp_path):
+    text, where = FILES[case]
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        gi.load_network(tmp_path / "bad.yaml")
+    assert where in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_files_that_are_not_there(tmp_path):
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\xfa")
+    wrong = {"missing.yaml": "no such file", ".": "is a folder", "binary.yaml": "cannot be read"}
+    for name, words in wrong.items():
+        with pytest.raises(UsageError, match=words) as caught:
+            gi.load_network(tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(UsageError, match="did you mean 'one_warehouse'"):
+        gi.load_network("one_warehous")
+
+
+def test_graphs_made_in_python():
+    twins = nx.DiGraph()
+    twins.add_nodes_from([(1, {"kind": "supplier"}), ("1", STORE)])
+    for wrong in (nx.Graph(), nx.MultiDiGraph()):
+        with pytest.raises(InputError, match=r"expected a networkx\.DiGraph"):
+            parse_network(wrong)
+    with pytest.raises(InputError, match="nodes: got none"):
+        parse_network(nx.DiGraph())
+    with pytest.raises(InputError, match="two nodes have this name"):
+        parse_network(twins)
+
+
+def test_a_file_with_five_mistakes_reports_all_five(tmp_path):
+    path = tmp_path / "five.yaml"
+    path.write_text(
+        "demand: {correlation: 2}\nnodes:\n  supplier: {kind: supplier}\n"
+        "  hub: {holding_cost: -0.3}\n"
+        "  north: {holding_cost: 1, unmet_demand: lost, demand: {poisson: {mean: -4}}}\n"
+        "  south: {holding_cost: 1, undrage_cost: 9, unmet_demand: lost, demand: {poisson: {mean: 4}}}\n"
+        "links:\n  - {from: supplier, to: hub, lead_time: 0}\n"
+        "  - {from: hub, to: north, lead_time: 1}\n"
+        "  - {from: hub, to: south, lead_time: 1}\n"
+    )
+    with pytest.raises(InputError) as caught:
+        parse_network(gi.load_network(path))
+    text = str(caught.value)
+    for word in ("correlation", "holding_cost", "mean", "underage_cost", "lead_time"):
+        assert word in text
+    assert len(caught.value.problems) == len(text.splitlines()) == 5, text
