@@ -1,6 +1,6 @@
 """Train the default recipe and two tuned baselines, then compare them on the same fresh scenarios.
 
-Usage: python examples/demo.py [RUN]    (runs/demo where no folder is named; stopped runs are gone on with)
+Usage: python examples/demo.py [RUN] [--set key=value ...]    (stopped runs are gone on with; settings go to each training)
 """
 
 import subprocess
@@ -20,7 +20,7 @@ def main() -> None:
     folders = [f"{run}{ending}" for ending in RECIPES]
     for folder, recipe in zip(folders, RECIPES.values(), strict=True):
         resume = ["--resume"] if (Path(folder) / "recipe.yaml").exists() else []
-        gnn_inventory("train", recipe, "-o", folder, *resume)
+        gnn_inventory("train", recipe, "-o", folder, *resume, *sys.argv[2:])
     gnn_inventory("evaluate", *folders)
     print(f"run folder: {run} (picture: {run}/network.svg, training curve: {run}/training.svg)")
 

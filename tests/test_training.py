@@ -147,3 +147,19 @@ def test_a_checkpoint_of_another_recipe_is_refused(quick, tmp_path):
     gi.train_recipe(gi.load_recipe(quick), RunFolder(tmp_path / "run"))
     with pytest.raises(InputError, match="another recipe"):
         gi.train_recipe(gi.load_recipe(quick, ["training.learning_rate=0.1"]), RunFolder(tmp_path / "run"), resume=True)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_every_optimiser_trains_and_resumes(optimiser, quick, tmp_path):
+    """Stopped after the first of two epochs and resumed, it ends where two epochs at once end."""
+    recipe = gi.load_recipe(quick, [f"training.optimiser={optimiser}", "training.epochs=2"])
+    whole = gi.train_recipe(recipe, RunFolder(tmp_path / "whole"))
+
+    def stop(line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gi.train_recipe(recipe, RunFolder(tmp_path / "parts"), on_epoch=stop)
+    parts = gi.train_recipe(recipe, RunFolder(tmp_path / "parts"), resume=True)
+    assert [line["dev"] for line in parts.metrics] == [line["dev"] for line in whole.metrics]
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")

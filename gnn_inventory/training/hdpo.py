@@ -25,6 +25,11 @@ from gnn_inventory.training.run_folder import RunFolder, save_policy
 
 __all__ = ["Data", "Result", "choose_device", "data_of", "hdpo"]
 
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
 DEV_CHUNK = 512
 """Dev scenarios simulated at once."""
 
@@ -127,7 +132,7 @@ def hdpo(
     policy.to(device, dtype)
     dev = data.dev.to(device, dtype)
     steps = steps_per_epoch(data.size, settings.batch)
-    optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate)
+    optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
     if folder is not None and (saved := folder.checkpoint()) is not None:

@@ -37,6 +37,7 @@ class Training(Strict):
         warm_up: first periods that are left out of the cost reported as `train`.
         batch: scenarios per step, B.
         epochs: passes over the scenarios.
+        optimiser: adam, adamw or sgd, with torch's defaults but for the learning rate.
         learning_rate: its peak.
         schedule: `one_cycle` (up, then down to nothing) or `constant`.
         gradient_clip: largest norm of the gradient.
@@ -53,6 +54,7 @@ class Training(Strict):
     warm_up: CountOrNone = 30
     batch: Count = 1024
     epochs: Count = 40
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Rate = 3e-3
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     gradient_clip: Rate = 1.0
