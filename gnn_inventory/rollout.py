@@ -8,7 +8,7 @@ import torch
 from gnn_inventory.allocation import proportional, whole_units
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Known, Observation, Oracle, Policy
+from gnn_inventory.policies.base import Known, Observation, Oracle, Policy, UnsupportedNetworkError
 from gnn_inventory.simulator import Outcome, State, Timing, initial_state, step
 from gnn_inventory.types import LinkPerScenario, PerPeriod
 
@@ -32,7 +32,16 @@ def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios
         graph: the network.
         scenarios: what happens.
         whole: round orders to whole units, feasibly.
+
+    Raises:
+        UnsupportedNetworkError: the policy cannot serve this network, or looks at another calendar.
     """
+    channels = scenarios.calendar.shape[1]
+    if isinstance(policy, Policy) and policy.calendar not in (0, channels):
+        raise UnsupportedNetworkError(
+            f"policy: looks at a calendar of {policy.calendar} columns; got scenarios with {channels}; "
+            "name as many columns in demand.calendar"
+        )
     if isinstance(policy, Oracle):
         decide = policy.start_with_future(graph, scenarios)
     else:

@@ -156,3 +156,9 @@ def test_keep_competes_for_stock():
     orders = proportional(graph, on_hand, desired, keep)  # 8 * 10 / (8 + 8 + 4) on each link from the warehouse
     expected = torch.where(graph.is_supplier[graph.source], 7.0, 4.0).unsqueeze(0)
     torch.testing.assert_close(orders, expected)
+
+
+def test_a_policy_with_a_calendar_says_that_it_misses_it():
+    graph, scenarios = drawn(gi.one_warehouse())
+    with pytest.raises(UnsupportedNetworkError, match="calendar of 1 columns; got scenarios with 0"):
+        costs(gi.MessagePassing(width=8, calendar=1), graph, scenarios)

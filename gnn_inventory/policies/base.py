@@ -80,9 +80,11 @@ class Policy(nn.Module, ABC):
 
     Attributes:
         window: periods of past demand that it looks at, W.
+        calendar: channels of the calendar that it looks at; 0 where it looks at none.
     """
 
     window: int = 0
+    calendar: int = 0
 
     @abstractmethod
     def start(self, graph: InventoryGraph, known: Known) -> Decide:

@@ -135,8 +135,10 @@ def hdpo(
     optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
-    if folder is not None and (saved := folder.checkpoint()) is not None:
-        best, progress = _restore(policy, optimiser, *saved)
+    if folder is not None:
+        saved = folder.checkpoint()
+        if saved is not None:
+            best, progress = _restore(policy, optimiser, *saved)
         folder.cut_metrics(progress["epoch"])
     metrics = folder.metrics() if folder is not None else []
     for epoch in range(progress["epoch"], settings.epochs):
