@@ -7,7 +7,7 @@ from torch_geometric.nn import MessagePassing as PyGMessagePassing
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
-from gnn_inventory.types import Float, LinkValues, NodePerScenario
+from gnn_inventory.types import Float, LinkValues, NodeValues
 
 __all__ = ["MessagePassing", "echelon_position"]
 
@@ -184,14 +184,15 @@ def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link 
     return torch.stack(torch.broadcast_tensors(*values), dim=-1)
 
 
-def echelon_position(graph: InventoryGraph, position: NodePerScenario, out_of: LinkValues) -> NodePerScenario:
-    """Inventory position of each node and of all it supplies, in units of its flow [B, N].
+def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkValues) -> NodeValues:
+    """Inventory position of each node and of all it supplies, in units of its flow [1 or B, N].
 
     Where several links enter a node, each source counts the node's position by the share of flow that it sends.
     """
     echelon = position
     for _ in range(int(graph.depth) - 1):
-        echelon = position.index_add(1, graph.source, echelon[:, graph.target] * out_of)
+        below = echelon[:, graph.target] * out_of
+        echelon = position.expand(len(below), -1).index_add(1, graph.source, below)
     return echelon
 
 
