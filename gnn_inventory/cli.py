@@ -123,6 +123,7 @@ def evaluate(
     warm_up: Annotated[int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
     oracle: Annotated[bool, typer.Option("--just-in-time", help="Add the oracle that sees the future.")] = False,
+    bound: Annotated[bool, typer.Option("--bound", help="Gap to a lower bound by linear programme, per scenario.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
 ) -> None:
     """Evaluate trained policies on fresh scenarios, beside each other."""
@@ -156,7 +157,7 @@ def evaluate(
     with _progress(chosen[0] * len(policies), "evaluating", silent=as_json) as (advance, describe):
         for name, policy in zip(names, policies, strict=True):
             describe(name)
-            results.append(evaluate_on(policy, parsed, source, *chosen, settings.whole_units, advance))
+            results.append(evaluate_on(policy, parsed, source, *chosen, settings.whole_units, advance, bound))
     if as_json:
         objects = [result.to_json() for result in results]
         print(json.dumps(objects[0] if len(objects) == 1 else objects))
@@ -171,11 +172,13 @@ def _print_table(names: list[str], results: "list[EvaluationResult]") -> None:
     first = results[0]
     title = f"{first.network}: {first.scenarios} scenarios, {first.periods} periods"
     table = Table(title=title, title_justify="left")
-    for column in ("run", "policy", "cost", "cost per store", "95 % interval", "gap"):
+    for column in ("run", "policy", "cost", "cost per store", "95 % interval", "gap (95 %)"):
         table.add_column(column, justify="left" if column in ("run", "policy") else "right")
     for name, result in zip(names, results, strict=True):
         low, high = result.ci95
-        gap = "" if result.gap_percent is None else f"{result.gap_percent:.2f} %"
+        gap = ""
+        if result.gap_percent is not None and result.gap_ci95 is not None:
+            gap = f"{result.gap_percent:.3f} % ({result.gap_ci95[0]:.3f} to {result.gap_ci95[1]:.3f})"
         interval = f"{low:.4f} to {high:.4f}"
         table.add_row(name, result.policy, f"{result.cost:.4f}", f"{result.cost_per_store:.4f}", interval, gap)
     console = Console(width=max(110, Console().width))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import networkx as nx
@@ -15,12 +15,18 @@ from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import policy_name
 from gnn_inventory.policies.base import Oracle, Policy
-from gnn_inventory.policies.base_stock import EchelonBaseStock
-from gnn_inventory.references import PERFECT_INFORMATION, Reference, perfect_information, reference_of
+from gnn_inventory.references import (
+    LINEAR_PROGRAMME,
+    PERFECT_INFORMATION,
+    Reference,
+    perfect_information,
+    programme_bound,
+    reference_of,
+)
 from gnn_inventory.rollout import costs
 from gnn_inventory.topology.network import Network, parse_network
 
-__all__ = ["EvaluationResult", "evaluate", "evaluate_on", "gap_to_optimal_levels", "mean_costs"]
+__all__ = ["EvaluationResult", "evaluate", "evaluate_on", "mean_costs"]
 
 CELLS = 2**24
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
@@ -38,6 +44,10 @@ class EvaluationResult:
         cost_per_store: divided by the locations with demand.
         ci95: 95 % interval of `cost_per_store` over scenarios [low, high].
         reference: optimum or bound of this network's cost, where one is known.
+        gap_percent: how far `cost` is above the reference, in percent of the reference's size; None without a reference.
+        gap_ci95: 95 % interval of `gap_percent` over scenarios [low, high]. Where the reference has a twin on the same
+            scenarios, both are of the difference to it, in which the scenarios' noise cancels.
+        per_scenario: mean cost per counted period, whole network, of each scenario.
     """
 
     network: str
@@ -48,13 +58,9 @@ class EvaluationResult:
     cost_per_store: float
     ci95: tuple[float, float]
     reference: Reference | None = None
-
-    @property
-    def gap_percent(self) -> float | None:
-        """How far `cost` is above the reference, in percent of the reference's size; None without a reference."""
-        if self.reference is None:
-            return None
-        return 100 * (self.cost - self.reference.value) / abs(self.reference.value)
+    gap_percent: float | None = None
+    gap_ci95: tuple[float, float] | None = None
+    per_scenario: Tensor | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `evaluate --json` prints."""
@@ -70,13 +76,18 @@ class EvaluationResult:
         if self.reference is not None:
             reference = {"kind": self.reference.kind, "value": self.reference.value, "source": self.reference.source}
             fields |= {"reference": reference, "gap_percent": self.gap_percent}
+        if self.gap_ci95 is not None:
+            fields["gap_ci95"] = list(self.gap_ci95)
         return fields
 
     def __str__(self) -> str:
         low, high = self.ci95
         text = f"{self.policy} on {self.network}: cost per store {self.cost_per_store:.4f} (95 % [{low:.4f}, {high:.4f}])"
-        if self.reference is not None:
-            text += f", {self.gap_percent:.2f} % over {self.reference.kind} {self.reference.value:.4f} ({self.reference.source})"
+        if self.reference is not None and self.gap_ci95 is not None:
+            low, high = self.gap_ci95
+            kind = self.reference.kind.replace("_", " ")
+            text += f", {self.gap_percent:.3f} % ([{low:.3f}, {high:.3f}]) over the {kind} {self.reference.value:.4f}"
+            text += f" of the network ({self.reference.source})"
         return text
 
 
@@ -115,8 +126,16 @@ def evaluate_on(
     warm_up: int,
     whole_units: bool = False,
     on_chunk: Callable[[int], None] | None = None,
+    programme: bool = False,
 ) -> EvaluationResult:
     """What a policy costs on the scenarios of a source; chunks bound the memory.
+
+    Args:
+        policy, scenarios, periods, warm_up, whole_units: as for `evaluate`.
+        network: where they happen.
+        source: of the scenarios.
+        on_chunk: called with the number of scenarios done.
+        programme: hold the cost against the lower bound by linear programme, whatever else is known.
 
     Raises:
         InputError: nothing is left to count after the warm-up, or too few scenarios for an interval.
@@ -126,21 +145,48 @@ def evaluate_on(
             f"evaluation: got {scenarios} scenarios, {periods} periods, warm-up {warm_up}; "
             "expected at least 2 scenarios and more periods than warm-up"
         )
-    graph, bound = source.graph, 0.0
-    per_scenario = torch.empty(scenarios, dtype=torch.float64)
+    graph = source.graph
+    reference = reference_of(network, whole_units) if source.count is None else None
+    total, over = torch.empty(scenarios, dtype=torch.float64), torch.empty(scenarios, dtype=torch.float64)
+    bound = torch.empty(scenarios, dtype=torch.float64)
     for first, drawn in _chunks(source, scenarios, periods):
-        per_scenario[first : first + len(drawn)] = mean_costs(policy, graph, drawn, warm_up, whole_units)
-        if source.count is not None:
-            bound += perfect_information(graph, drawn, warm_up) * len(drawn)
+        rows = slice(first, first + len(drawn))
+        total[rows] = mean_costs(policy, graph, drawn, warm_up, whole_units)
+        if programme:
+            bound[rows] = programme_bound(graph, drawn, warm_up)
+        elif source.count is not None:
+            bound[rows] = perfect_information(graph, drawn, warm_up)
+        elif reference is not None:
+            twin = 0.0 if reference.twin is None else reference.twin(graph, drawn)[:, warm_up:].double().mean(1)
+            over[rows] = total[rows] - (reference.value if reference.twin is None else twin)
         if on_chunk is not None:
             on_chunk(len(drawn))
-    cost, error = float(per_scenario.mean()), float(per_scenario.std()) / math.sqrt(scenarios)
+    if programme or source.count is not None:
+        text = LINEAR_PROGRAMME if programme else PERFECT_INFORMATION
+        reference, over = Reference("lower_bound", float(bound.mean()), text), total - bound
     stores = graph.demand_locations
-    reference = reference_of(network)
-    if source.count is not None:
-        reference = Reference("lower_bound", bound / scenarios, PERFECT_INFORMATION)
-    interval = ((cost - 1.96 * error) / stores, (cost + 1.96 * error) / stores)
-    return EvaluationResult(network.name, policy_name(policy), scenarios, periods, cost, cost / stores, interval, reference)
+    low, high = _interval(total / stores)
+    result = EvaluationResult(
+        network.name,
+        policy_name(policy),
+        scenarios,
+        periods,
+        cost=float(total.mean()),
+        cost_per_store=float(total.mean()) / stores,
+        ci95=(low, high),
+        reference=reference,
+        per_scenario=total,
+    )
+    if reference is None:
+        return result
+    percent = 100 * over / abs(reference.value)
+    return replace(result, gap_percent=float(percent.mean()), gap_ci95=_interval(percent))
+
+
+def _interval(values: Tensor) -> tuple[float, float]:
+    """95 % interval of the mean of independent values."""
+    mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
+    return mean - 1.96 * error, mean + 1.96 * error
 
 
 @torch.no_grad()
@@ -153,34 +199,6 @@ def mean_costs(
         dtype = next(policy.parameters()).dtype
         graph, scenarios = graph.to_dtype(dtype), scenarios.to(torch.device("cpu"), dtype)
     return costs(policy, graph, scenarios, whole_units)[:, warm_up:].double().mean(1)
-
-
-@torch.no_grad()
-def gap_to_optimal_levels(
-    policy: Policy, network: Network, source: ScenarioSource, scenarios: int, periods: int, warm_up: int
-) -> tuple[float, float, float]:
-    """Percent by which a policy costs more than the optimal echelon levels, on the same scenarios.
-
-    The scenarios' noise is in both and cancels, so the interval is far narrower than that of either cost.
-
-    Returns:
-        the gap, and the ends of its 95 % interval [percent of the exact optimum].
-
-    Raises:
-        InputError: no optimal levels are known for this network.
-    """
-    reference = reference_of(network)
-    if reference is None or reference.levels is None:
-        raise InputError(f"{network.name}: its optimal levels are not known; expected a serial network with backlogging")
-    optimal = EchelonBaseStock()
-    optimal.set_levels(source.graph, reference.levels)
-    parts = [
-        mean_costs(policy, source.graph, drawn, warm_up) - mean_costs(optimal, source.graph, drawn, warm_up)
-        for _, drawn in _chunks(source, scenarios, periods)
-    ]
-    percent = 100 * torch.cat(parts) / reference.value
-    gap, error = float(percent.mean()), float(percent.std()) / math.sqrt(scenarios)
-    return gap, gap - 1.96 * error, gap + 1.96 * error
 
 
 def _chunks(source: ScenarioSource, scenarios: int, periods: int) -> Iterator[tuple[int, Scenarios]]:

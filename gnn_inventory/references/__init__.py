@@ -1,0 +1,72 @@
+"""Exact optima and bounds: code without learning, each with its source and what its value may be off by.
+
+Costs are long-run means per period of the whole network, in the timing of this library's simulator.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from gnn_inventory.demand.distributions import cumulative
+from gnn_inventory.references.backlogged import chain_of, serial_optimum
+from gnn_inventory.references.lost_sales import LostSales, optimum
+from gnn_inventory.references.parameters import demand_grid, link_into, number, shared_only
+from gnn_inventory.references.perfect_information import (
+    LINEAR_PROGRAMME,
+    PERFECT_INFORMATION,
+    perfect_information,
+    programme_bound,
+)
+from gnn_inventory.references.reference import Reference
+from gnn_inventory.references.table import table_costs
+from gnn_inventory.references.transshipment import transshipment_bound
+from gnn_inventory.topology.network import Network
+from gnn_inventory.topology.schema import Location
+
+__all__ = [
+    "LINEAR_PROGRAMME",
+    "PERFECT_INFORMATION",
+    "Reference",
+    "perfect_information",
+    "programme_bound",
+    "reference_of",
+]
+
+STATES = 3_000_000
+"""Most states, with an order each, for which the dynamic programme of lost sales is solved."""
+
+
+def reference_of(network: Network, whole_units: bool = False) -> Reference | None:
+    """The reference of a network whose optimum or bound is known from its parameters alone; None elsewhere.
+
+    Args:
+        network: the network.
+        whole_units: whether orders are whole units: the optimum of lost sales is known for these alone.
+    """
+    locations = [node for node in network.nodes.values() if isinstance(node, Location)]
+    costly = any(node.price != 0 for node in locations) or any(link.unit_cost != 0 for link in network.links.values())
+    if not shared_only(network) or costly:
+        return None
+    if any(node.unmet_demand == "lost" for node in locations):
+        return _lost_sales_optimum(network) if whole_units else None
+    return serial_optimum(network) or transshipment_bound(network)
+
+
+def _lost_sales_optimum(network: Network) -> Reference | None:
+    """The optimum of one location with lost sales, discrete demand and whole orders, where its states can be enumerated."""
+    chain = chain_of(network)
+    if chain is None or len(chain) > 1 or cumulative(network.location(chain[0]).distribution) is None:
+        return None
+    store = network.location(chain[0])
+    holding, underage = number(store.holding_cost), number(store.underage_cost)
+    if holding == 0 or underage == 0:
+        return None
+    lead_time = int(number(link_into(network, chain[0]).lead_time))
+    problem = LostSales(holding, underage, lead_time, demand_grid(store, 1)[1])
+    orders = problem.newsvendor_level(1) + 4
+    if (problem.newsvendor_level(lead_time + 1) + 3) * np.float64(orders) ** lead_time > STATES:
+        return None
+    found = optimum(problem)
+    source = "dynamic programme on the pipeline state, whole units (Zipkin 2008)"
+    error = (found.high - found.low) / 2
+    return Reference("optimum", found.cost, source, error, twin=partial(table_costs, found.orders))

@@ -1,0 +1,126 @@
+"""Backlogged demand at one location or at the end of a row of them: base stock and echelon base stock, exact, on a grid."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base_stock import EchelonBaseStock
+from gnn_inventory.references.parameters import demand_grid, link_into, number
+from gnn_inventory.references.reference import Reference
+from gnn_inventory.rollout import costs
+from gnn_inventory.topology.network import Network
+from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson, Supplier
+from gnn_inventory.types import PerPeriod
+
+__all__ = ["chain_of", "serial_optimum"]
+
+CELLS = 80
+"""Cells of the grid per unit of standard deviation of normal demand."""
+
+
+def serial_optimum(network: Network) -> Reference | None:
+    """The optimum of a backlogged serial network, of one or more locations; None where no echelon policy is optimal.
+
+    That is where stock costs no more the closer it is to customers, or where demand may be negative. The error is estimated
+    by the change when the cells of the grid are made half as wide; whole units need no grid and have none.
+    """
+    chain = chain_of(network)
+    if chain is None:
+        return None
+    holding = [0.0, *(number(network.location(name).holding_cost) for name in chain)]
+    demand = network.location(chain[-1]).distribution
+    known = isinstance(demand, Poisson | NegativeBinomial) or (isinstance(demand, Normal) and demand.clip)
+    if not known or any(below <= above for above, below in pairwise(holding)):
+        return None
+    value, levels = clark_scarf(network, chain, CELLS)
+    error = abs(value - clark_scarf(network, chain, CELLS // 2)[0]) if isinstance(demand, Normal) else 0.0
+    source = "Clark and Scarf (1960), on a grid" if len(chain) > 1 else "base stock by numeric convolution (Arrow et al. 1951)"
+    return Reference("optimum", value, source, error, levels, partial(_optimal_costs, levels))
+
+
+@torch.no_grad()
+def _optimal_costs(levels: dict[str, float], graph: InventoryGraph, scenarios: Scenarios) -> PerPeriod:
+    policy = EchelonBaseStock()
+    policy.set_levels(graph, levels)
+    return costs(policy, graph, scenarios)
+
+
+def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, dict[str, float]]:
+    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid.
+
+    With echelon holding costs h_j (installation cost minus that of the location upstream), G_1 is built from the customer
+    upwards: G_j(y) = E[h_j (y - D_{L_j + 1}) + penalty_j(y - D_{L_j})], its minimum is the level S_j, and what falls short
+    of S_j is the penalty of the location above: G_j(min(y, S_j)) - G_j(S_j). A location pays for what is left after shipments,
+    that is the echelon stock at the end of the period, of itself and all below, goods in transit left out.
+
+    Args:
+        network: serial, backlogged, no unit costs.
+        chain: its locations, the customer's last.
+        cells: grid cells per unit of demand's standard deviation.
+    """
+    store = network.location(chain[-1])
+    step, probabilities = demand_grid(store, cells)
+    mean = float(np.arange(len(probabilities)) @ probabilities * step)
+    lead_times = [int(number(link_into(network, name).lead_time)) for name in chain]
+    holding = [number(network.location(name).holding_cost) for name in chain]
+    total = sum(lead_times) + len(chain) + 1
+    spread = float(np.sqrt((np.arange(len(probabilities)) * step - mean) ** 2 @ probabilities))
+    high = mean * total + 12 * spread * np.sqrt(total)
+    low = -mean * total - 12 * spread * np.sqrt(total) - len(probabilities) * step
+    position = np.arange(np.floor(low / step), np.ceil(high / step)) * step
+    penalty = np.zeros_like(position)
+    levels, value, constant = {}, 0.0, 0.0
+    for place in range(len(chain) - 1, -1, -1):
+        above = holding[place - 1] if place else 0.0
+        lead_time = lead_times[place]
+        at_end = _after(probabilities, lead_time + 1)
+        before = _after(probabilities, lead_time)
+        if place == len(chain) - 1:
+            backlog_cost = number(store.underage_cost) + holding[place]
+            cost = at_end((holding[place] - above) * position + backlog_cost * np.maximum(-position, 0.0))
+        else:
+            cost = at_end((holding[place] - above) * position) + before(penalty)
+        best = int(np.argmin(cost))
+        levels[chain[place]] = float(position[best])
+        value = float(cost[best])
+        penalty = np.where(np.arange(len(position)) < best, cost - value, 0.0)
+        constant += value
+    # goods in transit to the next location are in the echelon of the ones above, but nobody is charged for them
+    transit = sum(holding[place] * mean * lead_times[place + 1] for place in range(len(chain) - 1))
+    return constant - transit, levels
+
+
+def chain_of(network: Network) -> list[str] | None:
+    """The locations of a serial network, the customer's last; None where it is not serial."""
+    after = dict(network.links.keys())
+    suppliers = [name for name, node in network.nodes.items() if isinstance(node, Supplier)]
+    if len(after) < len(network.links) or len(suppliers) != 1 or len(network.customers) != 1:
+        return None
+    chain, node = [], suppliers[0]
+    while node in after:
+        node = after[node]
+        chain.append(node)
+    serial = len(chain) == len(network.nodes) - 1 == len(network.links) and chain[-1] == network.customers[0]
+    return chain if serial and all(network.location(name).holds_stock for name in chain) else None
+
+
+def _after(probabilities: np.ndarray, periods: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The operator f -> E[f(position - demand of `periods` periods)] on the grid, its ends continued linearly."""
+    total = np.array([1.0])
+    for _ in range(periods):
+        total = np.convolve(total, probabilities)
+    last = len(total) - 1
+
+    def expect(values: np.ndarray) -> np.ndarray:
+        slope = values[1] - values[0]
+        extended = np.concatenate([values[0] - slope * np.arange(last, 0, -1), values])
+        size = 1 << int(np.ceil(np.log2(len(extended) + len(total))))
+        product = np.fft.irfft(np.fft.rfft(extended, size) * np.fft.rfft(total, size), size)
+        return product[last : last + len(values)]
+
+    return expect

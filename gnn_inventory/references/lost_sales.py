@@ -1,0 +1,182 @@
+"""One location, lost sales, whole units: the optimum by dynamic programming, base-stock policies by exact distribution.
+
+A state is what is on hand at the start of a period, arrivals included, and what arrives at the start of each of the next
+L - 1 periods: (x, z_1, ..., z_{L-1}). After an order q and demand D the next one is ((x - D)+ + z_1, z_2, ..., z_{L-1}, q);
+with L = 1 it is (x - D)+ + q. Zipkin (2008), Old and new methods for lost-sales inventory systems, Operations Research 56(5).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+__all__ = ["LostSales", "Optimum", "best_base_stock", "best_capped_base_stock", "optimum", "stationary_cost"]
+
+Orders = Callable[[np.ndarray], np.ndarray]
+"""Whole orders [n] of states [n, L]."""
+
+
+@dataclass(frozen=True)
+class LostSales:
+    """A location that orders from unlimited stock.
+
+    Attributes:
+        holding_cost: h, money per unit left and period.
+        underage_cost: p, money per unit of lost demand.
+        lead_time: L, periods.
+        probabilities: of demand 0, 1, 2, ... per period; they sum to 1.
+    """
+
+    holding_cost: float
+    underage_cost: float
+    lead_time: int
+    probabilities: np.ndarray
+
+    def newsvendor_level(self, periods: int) -> int:
+        """Smallest y with P(demand of `periods` periods <= y) >= p / (p + h): the base-stock level if demand waited."""
+        total = np.array([1.0])
+        for _ in range(periods):
+            total = np.convolve(total, self.probabilities)
+        fractile = self.underage_cost / (self.underage_cost + self.holding_cost)
+        return int(np.searchsorted(total.cumsum(), fractile))
+
+    def leftover(self, most: int) -> np.ndarray:
+        """P((x - D)+ = y) for x and y up to `most` [x, y]."""
+        found = np.zeros((most + 1, most + 1))
+        for x in range(most + 1):
+            sold = self.probabilities[:x]
+            found[x, x - np.arange(len(sold))] = sold
+            found[x, 0] = 1.0 - sold.sum() if x else 1.0
+        return found
+
+    def period_cost(self, most: int) -> np.ndarray:
+        """Expected holding and underage cost of a period that starts with x on hand, x up to `most` [x]."""
+        net = np.arange(most + 1)[:, None] - np.arange(len(self.probabilities))
+        cost = self.holding_cost * np.maximum(net, 0) + self.underage_cost * np.maximum(-net, 0)
+        return cost @ self.probabilities
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The optimal policy and what it costs.
+
+    Attributes:
+        cost: mean per period, money: the middle of the bounds.
+        low, high: bounds of value iteration (MacQueen 1966): the optimal cost of the truncated problem lies between.
+        orders: the optimal order in each state [x, z_1, ..., z_{L-1}].
+    """
+
+    cost: float
+    low: float
+    high: float
+    orders: np.ndarray
+
+
+def optimum(problem: LostSales, tolerance: float = 1e-7) -> Optimum:
+    """The optimal policy by relative value iteration on the pipeline state.
+
+    Stock on hand is cut off where a backlogged location would never go (orders up to the level for L + 1 periods are an
+    upper bound, Zipkin 2008) and orders where none as large is optimal in any state; the cut is widened until that is so.
+
+    Args:
+        problem: the location.
+        tolerance: difference of the bounds at which iteration ends, as a share of the cost.
+    """
+    most = problem.newsvendor_level(problem.lead_time + 1) + 2
+    largest = problem.newsvendor_level(1) + 1
+    while True:
+        found = _value_iteration(problem, most, min(largest, most), tolerance)
+        if found.orders.max() < largest or largest >= most:
+            return found
+        largest += 2
+
+
+def _value_iteration(problem: LostSales, most: int, largest: int, tolerance: float) -> Optimum:
+    lead_time = problem.lead_time
+    leftover, cost = problem.leftover(most), problem.period_cost(most)
+    shape = (most + 1,) + (largest + 1,) * (lead_time - 1)
+    # what is on hand after an arrival a_1 on top of y left over; states beyond `most` are taken for `most`
+    arrived = np.minimum(np.arange(most + 1)[:, None] + np.arange(largest + 1), most)
+    value = np.zeros(shape)
+    cost = cost.reshape(-1, *(1,) * (lead_time - 1))
+    while True:
+        after = value[arrived]  # [y, a_1, a_2, ..., a_L]
+        expected = (leftover @ after.reshape(most + 1, -1)).reshape(*after.shape)
+        new = cost + expected.min(-1)
+        change = new - value
+        low, high = float(change.min()), float(change.max())
+        if high - low <= tolerance * abs(high):
+            return Optimum((low + high) / 2, low, high, expected.argmin(-1))
+        value = new - new.flat[0]
+
+
+def stationary_cost(problem: LostSales, orders: Orders, start: int, tolerance: float = 1e-12) -> float:
+    """Exact mean cost per period of a policy, by the stationary distribution of the states that it reaches.
+
+    Args:
+        problem: the location.
+        orders: the policy: whole orders of states.
+        start: units on hand in the first state, with nothing on its way.
+        tolerance: change of the distribution, summed over states, at which iteration ends.
+    """
+    base = 4 * (start + len(problem.probabilities))
+    place = base ** np.arange(problem.lead_time)
+    known = np.array([start])  # codes of the states reached so far
+    frontier = known
+    transitions = []
+    while len(frontier):
+        states = frontier[:, None] // place % base
+        placed = orders(states)
+        most = int(states[:, 0].max())
+        leftover = problem.leftover(most)
+        rows, left = np.nonzero(leftover[states[:, 0]])
+        moved = np.concatenate([states[:, 1:], placed[:, None]], axis=1)[rows]
+        moved[:, 0] += left
+        targets = moved @ place
+        transitions.append((frontier[rows], targets, leftover[states[rows, 0], left]))
+        frontier = np.setdiff1d(targets, known)
+        known = np.union1d(known, frontier)
+    sources, targets, weights = (np.concatenate(part) for part in zip(*transitions, strict=True))
+    sources, targets = np.searchsorted(known, sources), np.searchsorted(known, targets)
+    distribution = np.full(len(known), 1.0 / len(known))
+    while True:
+        new = np.bincount(targets, weights * distribution[sources], minlength=len(known))
+        new = (new + distribution) / 2  # a lazy chain has the same distribution and no period
+        if np.abs(new - distribution).sum() < tolerance:
+            on_hand = known % base
+            return float(problem.period_cost(int(on_hand.max()))[on_hand] @ new)
+        distribution = new
+
+
+def best_base_stock(problem: LostSales) -> tuple[int, float]:
+    """The best base-stock level and its exact cost."""
+
+    def cost(level: int) -> float:
+        return stationary_cost(problem, lambda states: level - states.sum(1), level)
+
+    level = problem.newsvendor_level(problem.lead_time + 1)
+    best = cost(level)
+    while level > 0 and (lower := cost(level - 1)) < best:  # lost sales need no higher level than waiting demand
+        level, best = level - 1, lower
+    return level, best
+
+
+def best_capped_base_stock(problem: LostSales) -> tuple[int, int, float]:
+    """The best pair of level and cap on the order (Xin 2021), and its exact cost, by descent over neighbouring pairs."""
+    known: dict[tuple[int, int], float] = {}
+
+    def cost(pair: tuple[int, int]) -> float:
+        level, cap = pair
+        if pair not in known:
+            known[pair] = stationary_cost(problem, lambda states: np.minimum(level - states.sum(1), cap), level)
+        return known[pair]
+
+    mean = float(np.arange(len(problem.probabilities)) @ problem.probabilities)
+    pair = problem.newsvendor_level(problem.lead_time + 1), int(np.ceil(mean)) + 1
+    while True:
+        near = [(pair[0] + a, pair[1] + b) for a, b in product((-1, 0, 1), repeat=2)]
+        best = min((candidate for candidate in near if min(candidate) > 0), key=cost)
+        if best == pair:
+            return *pair, cost(pair)
+        pair = best
