@@ -18,9 +18,14 @@ def drawn(network, count=16, length=20, seed=3):
     return source.graph, source.sample(0, count, length)
 
 
+def served(name):
+    """A network that the policy serves."""
+    return gi.transshipment() if name == "equal_fractile" else gi.one_warehouse()
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_future_changes_no_decision(name):
-    graph, scenarios = drawn(gi.one_warehouse())
+    graph, scenarios = drawn(served(name))
     policy = make_policy(name)
     policy.fit_to(graph)
     before = [period.orders for period in periods(policy, graph, scenarios)]
@@ -32,7 +37,7 @@ def test_the_future_changes_no_decision(name):
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_scenario_changes_no_other(name):
-    graph, scenarios = drawn(gi.one_warehouse())
+    graph, scenarios = drawn(served(name))
     policy = make_policy(name)
     policy.fit_to(graph)
     before = costs(policy, graph, scenarios)
@@ -46,7 +51,7 @@ def relabelled(network, names):
     return nx.relabel_nodes(network, names)
 
 
-@pytest.mark.parametrize("name", ["message_passing", "base_stock", "echelon_base_stock"])
+@pytest.mark.parametrize("name", ["message_passing", "published_message_passing", "base_stock", "echelon_base_stock"])
 def test_relabelling_permutes_the_orders(name):
     network = gi.one_warehouse()
     names = {"warehouse": "a", "store_0": "z", "store_1": "m", "store_2": "zz", "store_3": "b", "store_4": "c"}
@@ -62,8 +67,7 @@ def test_relabelling_permutes_the_orders(name):
     expected = policy(graph, Known.of(graph, scenarios), seen).orders[:, links]
     flows = other.flows(other.mean_demand.unsqueeze(0))
     known = Known(other.parameters(), other.mean_demand.unsqueeze(0), other.std_demand.unsqueeze(0), *flows)
-    if name != "message_passing":
-        policy.fit_to(other)
+    policy.fit_to(other)
     torch.testing.assert_close(policy(other, known, moved).orders, expected)
 
 
@@ -104,9 +108,11 @@ def test_orders_scale_with_demand():
     torch.testing.assert_close(policy(graph, ten, larger).orders, 10 * policy(graph, known, seen).orders)
 
 
-def test_every_parameter_of_message_passing_has_a_gradient():
+@pytest.mark.parametrize("name", ["message_passing", "published_message_passing", "fully_connected"])
+def test_every_parameter_of_a_network_has_a_gradient(name):
     graph, scenarios = drawn(gi.one_warehouse())
-    policy = gi.MessagePassing(width=8, slots=graph.slots)
+    policy = make_policy(name, width=8, **({} if name == "fully_connected" else {"slots": graph.slots}))
+    policy.fit_to(graph)
     costs(policy, graph, scenarios).mean().backward()
     dead = [name for name, value in policy.named_parameters() if value.grad is None or not value.grad.any()]
     assert dead == []

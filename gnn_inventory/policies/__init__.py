@@ -3,17 +3,25 @@
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.policies.base_stock import BaseStock, EchelonBaseStock
+from gnn_inventory.policies.capped_base_stock import CappedBaseStock
+from gnn_inventory.policies.equal_fractile import EqualFractile
 from gnn_inventory.policies.fully_connected import FullyConnected
 from gnn_inventory.policies.just_in_time import JustInTime
 from gnn_inventory.policies.message_passing import MessagePassing
+from gnn_inventory.policies.published_message_passing import PublishedMessagePassing
+from gnn_inventory.policies.reorder_point import ReorderPoint
 
 __all__ = ["ORACLES", "POLICIES", "make_policy", "policy_name"]
 
 POLICIES: dict[str, type[Policy]] = {
     "base_stock": BaseStock,
+    "capped_base_stock": CappedBaseStock,
     "echelon_base_stock": EchelonBaseStock,
+    "equal_fractile": EqualFractile,
     "fully_connected": FullyConnected,
     "message_passing": MessagePassing,
+    "published_message_passing": PublishedMessagePassing,
+    "reorder_point": ReorderPoint,
 }
 """Name -> policy that can be trained."""
 ORACLES: dict[str, type[Oracle]] = {"just_in_time": JustInTime}

@@ -69,12 +69,17 @@ class BaseStock(Policy):
         if not bool(graph.holds_stock.all()):
             names = [graph.labels[node] for node in (~graph.holds_stock).nonzero().flatten().tolist()]
             raise UnsupportedNetworkError(
-                f"policy base_stock: got location '{names[0]}', which cannot hold stock, so its own position says nothing; "
+                f"policy {self._kind}: got location '{names[0]}', which cannot hold stock, so its own position says nothing; "
                 "use echelon_base_stock"
             )
 
-    def _position(self, graph: InventoryGraph, seen: Observation) -> NodePerScenario:
+    def _own_position(self, graph: InventoryGraph, seen: Observation) -> NodePerScenario:
+        """On hand and on its way to each location."""
         return seen.on_hand.index_add(1, graph.target, seen.in_transit.sum(-1))
+
+    def _position(self, graph: InventoryGraph, seen: Observation) -> NodePerScenario:
+        """What is held against the level."""
+        return self._own_position(graph, seen)
 
 
 class EchelonBaseStock(BaseStock):
@@ -95,12 +100,12 @@ class EchelonBaseStock(BaseStock):
         if bool((graph.inbound_count() > 1).any()):
             name = graph.labels[int((graph.inbound_count() > 1).nonzero()[0])]
             raise UnsupportedNetworkError(
-                f"policy echelon_base_stock: got location '{name}' with several sources, whose stock then belongs to no "
+                f"policy {self._kind}: got location '{name}' with several sources, whose stock then belongs to no "
                 "one echelon; expected one link into each location; use base_stock or message_passing"
             )
 
     def _position(self, graph: InventoryGraph, seen: Observation) -> NodePerScenario:
-        own = super()._position(graph, seen)
+        own = self._own_position(graph, seen)
         echelon = own
         for _ in range(int(graph.depth) - 1):
             echelon = own.index_add(1, graph.source, echelon[:, graph.target])

@@ -3,17 +3,24 @@
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 
-__all__ = ["FullyConnected"]
+__all__ = ["FullyConnected", "draw_weights"]
+
+MOST = 4.0
+"""Largest order from a supplier, in units of the link's mean flow."""
 
 
 class FullyConnected(Policy):
-    """State of all nodes and links in, orders and quantities to keep out, with `layers` hidden layers.
+    """State of all nodes and links in, orders out, with `layers` hidden layers (Alvo et al., arXiv 2306.11246, "vanilla").
+
+    Quantities enter in units. What leaves a location is its stock on hand times a softmax over its links and, where it can
+    hold stock, over keeping it (a logit of 1); what comes from a supplier is a sigmoid times four times the link's mean
+    flow, or, where no location ships on, softplus(output + 1).
 
     Args:
         width: channels of a hidden layer.
@@ -23,7 +30,7 @@ class FullyConnected(Policy):
         seed: of the initial weights.
     """
 
-    def __init__(self, width: int = 64, layers: int = 2, window: int = 0, calendar: int = 0, seed: int = 0) -> None:
+    def __init__(self, width: int = 32, layers: int = 2, window: int = 0, calendar: int = 0, seed: int = 0) -> None:
         super().__init__()
         self.config = dict(width=width, layers=layers, window=window, calendar=calendar, seed=seed)
         self.window, self.calendar = window, calendar
@@ -31,38 +38,57 @@ class FullyConnected(Policy):
 
     def fit_to(self, graph: InventoryGraph) -> None:
         """Make the weights for a network's nodes and links, drawn from the seed."""
-        inputs = graph.nodes * (1 + self.window) + graph.links * graph.slots + self.calendar
-        widths = [inputs] + [self.config["width"]] * self.config["layers"] + [graph.links + graph.nodes]
-        layers = [nn.Linear(columns, rows) for columns, rows in pairwise(widths)]
-        random = torch.Generator().manual_seed(self.config["seed"])
-        with torch.no_grad():
-            for layer in layers:
-                bound = (1.0 / layer.in_features) ** 0.5
-                layer.weight.uniform_(-bound, bound, generator=random)
-                layer.bias.fill_(0.5 if layer is layers[-1] else 0.0)
-        self.layers = nn.ModuleList(layers)
+        widths = [self._inputs(graph)] + [self.config["width"]] * self.config["layers"] + [graph.links]
+        self.layers = nn.ModuleList(nn.Linear(columns, rows) for columns, rows in pairwise(widths))
+        draw_weights(self, self.config["seed"])
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
-        expected = graph.nodes * (1 + self.window) + graph.links * graph.slots + self.calendar
         layers = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
-        if not layers or layers[0].in_features != expected or layers[-1].out_features != graph.links + graph.nodes:
+        if not layers or layers[0].in_features != self._inputs(graph) or layers[-1].out_features != graph.links:
             raise UnsupportedNetworkError(
                 f"policy fully_connected: got a network of {graph.nodes} nodes and {graph.links} links; its weights belong "
                 "to the network that it was trained on; train it on this one, or use message_passing"
             )
+        from_supplier = graph.is_supplier[graph.source]
+        held = graph.holds_stock.to(known.link_flow.dtype)
 
         def decide(seen: Observation) -> Desired:
-            parts = [seen.on_hand / known.node_flow, (seen.in_transit / known.link_flow.unsqueeze(-1)).flatten(1)]
+            parts = [seen.on_hand, seen.in_transit.flatten(1)]
             if self.window:
-                past = seen.past_demand[:, -self.window :] / known.node_flow.unsqueeze(1)
-                parts.append(past.flatten(1))
+                parts.append(seen.past_demand[:, -self.window :].flatten(1))
             if self.calendar:
                 parts.append(seen.calendar.expand(len(seen.on_hand), -1))
             values = torch.cat(parts, dim=-1)
             for layer in layers[:-1]:
-                values = functional.silu(layer(values))
-            values = functional.softplus(layers[-1](values))
-            orders, keep = values.split([graph.links, graph.nodes], dim=-1)
-            return Desired(orders * known.link_flow, keep * known.node_flow)
+                values = functional.elu(layer(values))
+            values = layers[-1](values)
+            if bool(from_supplier.all()):
+                return Desired(functional.softplus(values + 1.0))
+            bought = torch.sigmoid(values) * MOST * known.link_flow
+            shipped = _softmax(graph, values, held) * seen.on_hand.clamp_min(0.0)[:, graph.source]
+            return Desired(torch.where(from_supplier, bought, shipped))
 
         return decide
+
+    def _inputs(self, graph: InventoryGraph) -> int:
+        return graph.nodes * (1 + self.window) + graph.links * graph.slots + self.calendar
+
+
+def _softmax(graph: InventoryGraph, values: Tensor, held: Tensor) -> Tensor:
+    """Of each link among the links of its source and, with a logit of 1, what the source keeps [B, E]."""
+    highest = torch.ones_like(held).expand(len(values), -1)
+    highest = highest.scatter_reduce(1, graph.source.expand_as(values), values.detach(), "amax")
+    weight = (values - highest[:, graph.source]).exp()
+    total = (held * (1.0 - highest).exp()).index_add(1, graph.source, weight)
+    return weight / total[:, graph.source]
+
+
+def draw_weights(module: nn.Module, seed: int) -> None:
+    """Draw the weights and biases of all linear layers from a seed, uniform within 1 / sqrt(inputs): torch's default."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                bound = (1.0 / layer.in_features) ** 0.5
+                for values in (layer.weight, layer.bias):
+                    values.uniform_(-bound, bound, generator=random)

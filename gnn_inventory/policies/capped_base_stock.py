@@ -1,0 +1,37 @@
+"""Base stock with a cap on every order: what is near the best for lost sales and long lead times."""
+
+import torch
+from torch import nn
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation
+from gnn_inventory.policies.base_stock import BaseStock
+
+__all__ = ["CappedBaseStock"]
+
+
+class CappedBaseStock(BaseStock):
+    """Every location orders up to its level S, but no more than its cap r in a period: min((S - position)+, r) (Xin 2021).
+
+    Level and cap are parameters in units of the mean flow.
+    """
+
+    _kind = "capped_base_stock"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caps = nn.Parameter(torch.zeros(0))
+
+    def fit_to(self, graph: InventoryGraph) -> None:
+        """Start at the mean demand over lead time and review period, and a cap of one and a half times the mean."""
+        super().fit_to(graph)
+        self.caps = nn.Parameter(torch.full((graph.nodes,), 1.5))
+
+    def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        uncapped = super().start(graph, known)
+        caps = (self.caps.clamp_min(0.0) * known.node_flow)[:, graph.target]
+
+        def decide(seen: Observation) -> Desired:
+            return Desired(uncapped(seen).orders.minimum(caps))
+
+        return decide

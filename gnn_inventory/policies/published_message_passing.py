@@ -1,0 +1,111 @@
+"""The message-passing architecture of the paper behind this method, as faithful as its description and code allow."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.fully_connected import draw_weights
+
+__all__ = ["PublishedMessagePassing"]
+
+HIDDEN = 2
+"""Hidden layers of each of its networks."""
+
+
+class PublishedMessagePassing(Policy):
+    """Node, edge, update and output networks of Alvo, Russo, Kanoria and Lee (arXiv 2306.11246).
+
+    Nodes are the locations, with stock on hand, what arrives in each of the next periods, and costs, in units and money as
+    they are. Edges are links, an edge to each location's customers and a loop at each location that ships on; suppliers and
+    customers are nodes whose features are zero. In each round, with weights shared by all,
+
+    .. math::
+        x_v' = x_v + U([x_v, \\sum_{e \\to v} z_e / \\sqrt{d^{in}_v}, \\sum_{v \\to e} z_e / \\sqrt{d^{out}_v}]), \\quad
+        z_e' = z_e + V([z_e, x_u', x_v'])
+
+    An output network gives the order of each link and, from the loop, what a location keeps: both compete for its stock in
+    proportion. There are as many rounds as links on the longest path between locations, at least one. All networks have two
+    hidden layers and ELU after every layer; the output's last layer starts at a bias of 5 under a softplus.
+
+    Args:
+        width: channels of all hidden and embedding layers.
+        slots: periods until arrival that it tells apart, at least the largest lead time minus 1.
+        window: periods of past demand that it looks at, W.
+        calendar: channels of the calendar that it looks at.
+        seed: of the initial weights.
+    """
+
+    def __init__(self, width: int = 32, slots: int = 8, window: int = 0, calendar: int = 0, seed: int = 0) -> None:
+        super().__init__()
+        self.config = dict(width=width, slots=slots, window=window, calendar=calendar, seed=seed)
+        self.slots, self.window, self.calendar = slots, window, calendar
+        self.initial_node = _network(4 + slots + window + calendar, width, width)
+        self.initial_edge = _network(2 * width + 1, width, width)
+        self.node_update = _network(3 * width, width, width)
+        self.edge_update = _network(3 * width, width, width)
+        self.output = _network(width, width, 1, nn.Softplus())
+        draw_weights(self, seed)
+        with torch.no_grad():
+            self.output[-2].bias.fill_(5.0)  # type: ignore[union-attr,operator]
+
+    def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        if graph.slots > self.slots:
+            raise UnsupportedNetworkError(
+                f"policy published_message_passing: got a lead time of {graph.slots + 1}; its weights accept at most "
+                f"{self.slots + 1}; train with policy.slots={graph.slots}"
+            )
+        nodes, links = graph.nodes, graph.links
+        customers = graph.has_demand.nonzero().squeeze(1)
+        shipping = torch.zeros_like(graph.is_supplier).index_fill(0, graph.source, True) & ~graph.is_supplier
+        loops = shipping.nonzero().squeeze(1)
+        outside = torch.full_like(customers, nodes)  # one more node stands for all customers
+        source = torch.cat([graph.source, customers, loops])
+        target = torch.cat([graph.target, outside, loops])
+        dtype = known.node_flow.dtype
+        inside = torch.cat([~graph.is_supplier, torch.zeros_like(graph.is_supplier[:1])]).to(dtype).unsqueeze(-1)
+        degree_in = torch.bincount(target, minlength=nodes + 1).clamp_min(1).to(dtype).rsqrt().unsqueeze(-1)
+        degree_out = torch.bincount(source, minlength=nodes + 1).clamp_min(1).to(dtype).rsqrt().unsqueeze(-1)
+        lead_time = torch.nn.functional.pad(known.parameters.lead_time, (0, len(source) - links)).unsqueeze(-1)
+        facts = (known.parameters.holding_cost, known.parameters.underage_cost, known.parameters.price)
+        rounds = max(int(graph.depth) - 1, 1)
+
+        def aggregate(edges: Tensor, at: Tensor, scale: Tensor) -> Tensor:
+            total = edges.new_zeros(len(edges), nodes + 1, edges.shape[2]).index_add(1, at, edges)
+            return total * scale
+
+        def decide(seen: Observation) -> Desired:
+            size = len(seen.on_hand)
+            inbound = seen.in_transit.new_zeros(size, nodes, graph.slots).index_add(1, graph.target, seen.in_transit)
+            parts = [seen.on_hand.unsqueeze(-1), torch.nn.functional.pad(inbound, (0, self.slots - graph.slots))]
+            parts += [value.expand(size, -1).unsqueeze(-1) for value in facts]
+            if self.window:
+                parts.append(seen.past_demand[:, -self.window :].transpose(1, 2))
+            if self.calendar:
+                parts.append(seen.calendar.expand(size, nodes, -1))
+            features = torch.nn.functional.pad(torch.cat(parts, dim=-1), (0, 0, 0, 1))
+            x = self.initial_node(features) * inside
+            z = self.initial_edge(torch.cat([x[:, source], x[:, target], lead_time.expand(size, -1, -1)], dim=-1))
+            for _ in range(rounds):
+                heard = [x, aggregate(z, target, degree_in), aggregate(z, source, degree_out)]
+                x = x + self.node_update(torch.cat(heard, dim=-1)) * inside
+                z = z + self.edge_update(torch.cat([z, x[:, source], x[:, target]], dim=-1))
+            values = self.output(z).squeeze(-1)
+            keep = values.new_zeros(size, nodes).index_add(1, loops, values[:, links + len(customers) :])
+            return Desired(values[:, :links], keep)
+
+        return decide
+
+    def __repr__(self) -> str:
+        return f"PublishedMessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
+
+
+def _network(inputs: int, width: int, outputs: int, last: nn.Module | None = None) -> nn.Sequential:
+    """Two hidden layers, ELU after every layer (or `last` after the last)."""
+    widths = [inputs] + [width] * HIDDEN + [outputs]
+    layers: list[nn.Module] = []
+    for columns, rows in pairwise(widths):
+        layers += [nn.Linear(columns, rows), nn.ELU()]
+    return nn.Sequential(*layers[:-1], last or nn.ELU())

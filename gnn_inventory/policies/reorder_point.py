@@ -1,0 +1,43 @@
+"""(s, S): order up to S once the position is at s or below; the decision to order is smoothed so that it has a gradient."""
+
+import torch
+from torch import nn
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation
+from gnn_inventory.policies.base_stock import BaseStock
+
+__all__ = ["ReorderPoint"]
+
+SMOOTHING = 0.1
+"""Width of the smoothed decision, in units of the mean flow."""
+
+
+class ReorderPoint(BaseStock):
+    """Every location whose position is at or below s orders up to S (Arrow, Harris and Marschak 1951; Scarf 1960).
+
+    In training the decision to order is a probability, sigmoid((s - position) / width), that multiplies the order; in use it
+    is made: the order is placed where that is at least one half. S and S - s are parameters in units of the mean flow.
+    """
+
+    _kind = "reorder_point"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gaps = nn.Parameter(torch.zeros(0))
+
+    def fit_to(self, graph: InventoryGraph) -> None:
+        """Start at the mean demand over lead time and review period, ordering once half a period's demand is lacking."""
+        super().fit_to(graph)
+        self.gaps = nn.Parameter(torch.full((graph.nodes,), 0.5))
+
+    def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        up_to_level = super().start(graph, known)
+        points = self.levels - self.gaps.clamp_min(0.0)
+
+        def decide(seen: Observation) -> Desired:
+            below = points - self._position(graph, seen) / known.node_flow
+            placed = torch.sigmoid(below / SMOOTHING) if self.training else (below >= 0).to(below.dtype)
+            return Desired(up_to_level(seen).orders * placed[:, graph.target])
+
+        return decide

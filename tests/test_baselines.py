@@ -1,0 +1,148 @@
+"""Baselines by hand, by theory, or by a second, plainer computation."""
+
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.allocation import proportional
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.policies import CappedBaseStock, EqualFractile, PublishedMessagePassing, ReorderPoint
+from gnn_inventory.policies.base import Known, Observation
+from gnn_inventory.references import reference_of
+from gnn_inventory.topology.network import parse_network
+
+
+def one_store():
+    """A graph of one store with a mean demand of 4 and L = 2; its nodes are [store, supplier]."""
+    network = gi.one_store(link={"lead_time": 2})
+    network.nodes["store"]["demand"] = {"poisson": {"mean": 4.0}}
+    return gi.InventoryGraph.from_network(network)
+
+
+def orders(policy, graph, on_hand, in_transit):
+    """Orders [B, E] for what is on hand and in transit at the store, one value per scenario."""
+    mean = graph.mean_demand.unsqueeze(0)
+    known = Known(graph.parameters(), mean, graph.std_demand.unsqueeze(0), *graph.flows(mean))
+    stock = torch.tensor([[float(value), 0.0] for value in on_hand])
+    transit = torch.tensor([[[float(value)]] for value in in_transit])
+    seen = Observation(stock, transit, torch.zeros(len(stock), 0, 2), torch.zeros(0))
+    return policy(graph, known, seen).orders.detach()[:, 0].tolist()
+
+
+def test_capped_base_stock_by_hand():
+    graph, policy = one_store(), CappedBaseStock()
+    policy.set_levels(graph, {"store": 14.0})
+    policy.caps.data = torch.tensor([1.25, 1.25])  # times a mean of 4: 5 units
+    # positions 14, 12, 9 + 3, 6, -2 lack 0, 2, 2, 8, 16
+    assert orders(policy, graph, [14, 12, 9, 6, -2], [0, 0, 3, 0, 0]) == [0, 2, 2, 5, 5]
+
+
+def test_reorder_point_by_hand():
+    graph, policy = one_store(), ReorderPoint()
+    policy.set_levels(graph, {"store": 14.0})
+    policy.gaps.data = torch.tensor([1.0, 1.0])  # S - s is 4 units: s = 10
+    policy.eval()
+    assert orders(policy, graph, [14, 11, 10, 7], [0, 0, 0, 2]) == [0, 0, 4, 5]
+    policy.train()  # smoothed: one half at s
+    assert orders(policy, graph, [10], [0]) == pytest.approx([2.0])
+
+
+def test_equal_fractile_levels_the_stores():
+    network = gi.transshipment(stores=3)
+    source = SyntheticDemand(parse_network(network), 0, "test")
+    graph, drawn = source.graph, source.sample(0, 64, 1)
+    policy = EqualFractile()
+    policy.fit_to(graph)
+    stock = drawn.on_hand.clone()
+    stock[:, graph.labels.index("warehouse")] = 12.0
+    known = Known.of(graph, drawn)
+    desired = policy(graph, known, Observation(stock, drawn.in_transit, torch.zeros(64, 0, 5), torch.zeros(0)))
+    sent = proportional(graph, stock, desired.orders).detach()
+    inner = ~graph.is_supplier[graph.source]
+    torch.testing.assert_close(sent[:, inner].sum(1), torch.full((64,), 12.0))  # it cannot hold stock: all of it goes
+    stores = graph.target[inner]
+    position = (stock.index_add(1, graph.target, drawn.in_transit.sum(-1)))[:, stores] + sent[:, inner]
+    fractile = (position - 3 * graph.mean_demand[stores]) / (3**0.5 * graph.std_demand[stores])  # L + 1 = 3 periods
+    for row in range(64):
+        sent_to = sent[row, inner] > 1e-4
+        assert float(fractile[row, sent_to].max() - fractile[row, sent_to].min()) < 1e-3
+        assert (fractile[row, ~sent_to] >= fractile[row, sent_to].min() - 1e-3).all()
+
+
+def test_equal_fractile_brackets_the_optimum():
+    """No policy is below the bound; this one, at the relaxation's level, is hardly above it."""
+    network = gi.transshipment(stores=4)
+    parsed, policy = parse_network(network), EqualFractile()
+    relaxed = reference_of(parsed).twin.args[0]
+    policy.set_levels(gi.InventoryGraph.from_network(network), {"warehouse": relaxed.level})
+    result = gi.evaluate(policy, network, scenarios=512, periods=300, warm_up=100)
+    assert -0.02 < result.gap_percent < 0.2
+    assert result.gap_ci95[1] - result.gap_ci95[0] < 0.05
+
+
+def plainly(policy, graph, known, seen):
+    """The published architecture for one scenario, node by node and edge by edge."""
+    parameters, depth = known.parameters, int(graph.depth)
+    width = policy.config["width"]
+    zero = torch.zeros(width)
+    pairs = graph.edge_index.t().tolist()
+    locations = [node for node in range(graph.nodes) if not graph.is_supplier[node]]
+    x = {}
+    for node in locations:
+        arriving = sum((seen.in_transit[0, e] for e, (_, v) in enumerate(pairs) if v == node), torch.zeros(graph.slots))
+        facts = [value[0, node] for value in (parameters.holding_cost, parameters.underage_cost, parameters.price)]
+        padding = torch.zeros(policy.slots - graph.slots)
+        x[node] = policy.initial_node(torch.cat([seen.on_hand[0, [node]], arriving, padding, torch.stack(facts)]))
+    edges = [(u, v, parameters.lead_time[0, [e]]) for e, (u, v) in enumerate(pairs)]
+    edges += [(v, None, torch.zeros(1)) for v in locations if graph.has_demand[v]]
+    edges += [(v, v, torch.zeros(1)) for v in locations if any(u == v for u, _ in pairs)]
+    z = [policy.initial_edge(torch.cat([x.get(u, zero), x.get(v, zero), lead])) for u, v, lead in edges]
+    for _ in range(max(depth - 1, 1)):
+        new = {}
+        for node in locations:
+            into = [z[i] for i, (_, v, _) in enumerate(edges) if v == node]
+            out = [z[i] for i, (u, _, _) in enumerate(edges) if u == node]
+            parts = [x[node]] + [sum(part, zero) / max(len(part), 1) ** 0.5 for part in (into, out)]
+            new[node] = x[node] + policy.node_update(torch.cat(parts))
+        x = new
+        z = [
+            z[i] + policy.edge_update(torch.cat([z[i], x.get(u, zero), x.get(v, zero)])) for i, (u, v, _) in enumerate(edges)
+        ]
+    found = [float(policy.output(value)) for value in z]
+    keep = {u: found[i] for i, (u, v, _) in enumerate(edges) if u == v}
+    return found[: len(pairs)], keep
+
+
+@pytest.mark.parametrize("build", [gi.one_store, gi.serial, gi.one_warehouse, gi.many_warehouses])
+def test_the_published_architecture_as_its_description_says(build):
+    source = SyntheticDemand(parse_network(build()), 0, "test")
+    graph, drawn = source.graph, source.sample(0, 1, 1)
+    known, policy = Known.of(graph, drawn), PublishedMessagePassing(width=8)
+    seen = Observation(drawn.on_hand, drawn.in_transit, torch.zeros(1, 0, graph.nodes), torch.zeros(0))
+    with torch.no_grad():
+        desired = policy(graph, known, seen)
+        links, keep = plainly(policy, graph, known, seen)
+    assert desired.orders[0].tolist() == pytest.approx(links, rel=1e-4)
+    for node in range(graph.nodes):
+        assert float(desired.keep[0, node]) == pytest.approx(keep.get(node, 0.0), rel=1e-4)
+
+
+def test_fully_connected_ships_a_softmax_of_its_stock():
+    source = SyntheticDemand(parse_network(gi.one_warehouse(stores=2)), 0, "test")
+    graph, drawn = source.graph, source.sample(0, 1, 1)
+    policy = gi.FullyConnected(width=4)
+    policy.fit_to(graph)
+    names = graph.link_names
+    logits = {"supplier -> warehouse": 0.0, "warehouse -> store_0": 2.0, "warehouse -> store_1": 1.0}
+    with torch.no_grad():
+        policy.layers[-1].weight.zero_()
+        policy.layers[-1].bias.copy_(torch.tensor([logits[name] for name in names]))
+    stock = drawn.on_hand.clone()
+    stock[0, graph.labels.index("warehouse")] = 10.0
+    seen = Observation(stock, drawn.in_transit, torch.zeros(1, 0, graph.nodes), torch.zeros(0))
+    found = dict(zip(names, policy(graph, Known.of(graph, drawn), seen).orders[0].tolist(), strict=True))
+    e = 2.718281828459045
+    total = e**2 + e + e  # both stores, and what is kept, at a logit of 1
+    assert found["warehouse -> store_0"] == pytest.approx(10 * e**2 / total)
+    assert found["warehouse -> store_1"] == pytest.approx(10 * e / total)
+    assert found["supplier -> warehouse"] == pytest.approx(0.5 * 4 * float(graph.mean_demand.sum()))
