@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from gnn_inventory.topology.network import Network, parse_network
-from gnn_inventory.topology.schema import Location, NegativeBinomial, Normal, PerScenario, Poisson, Supplier
+from gnn_inventory.topology.schema import Draw, Location, NegativeBinomial, Normal, PerScenario, Poisson, Supplier
 from gnn_inventory.types import LinkValues, NodeValues
 
 __all__ = ["InventoryGraph", "Parameters"]
@@ -48,7 +48,7 @@ class InventoryGraph(Data):
     """The tensors of a network: a `torch_geometric.data.Data`, so several batch into one disjoint union.
 
     Nodes and links stand in sorted order of their names. Each `*_span` is the width of the range in which a scenario draws
-    the value (0 where all share it).
+    the value (0 where all share it), `*_log` whether its logarithm is uniform there.
 
     Attributes:
         edge_index: source and target of each link [2, E], integers.
@@ -79,10 +79,11 @@ class InventoryGraph(Data):
         for objects, fields in ((nodes, NODE_VALUES), (links, LINK_VALUES)):
             for field in fields:
                 ranges = [_range(getattr(item, field, None)) for item in objects]
-                values[field] = _floats(low for low, _, _ in ranges)
-                values[f"{field}_span"] = _floats(high - low for low, high, _ in ranges)
+                values[field] = _floats(value.low for value in ranges)
+                values[f"{field}_span"] = _floats(value.high - value.low for value in ranges)
+                values[f"{field}_log"] = _truths(value.log_uniform is not None for value in ranges)
                 if field.startswith("initial"):
-                    values[f"{field}_by_flow"] = _truths(by_flow for _, _, by_flow in ranges)
+                    values[f"{field}_by_flow"] = _truths(value.times == "mean_flow" for value in ranges)
         moments = [_moments(node) for node in nodes]
         return cls(
             edge_index=torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous(),
@@ -149,14 +150,20 @@ class InventoryGraph(Data):
         Returns:
             node flow [b, N] and link flow [b, E], units per period.
         """
-        mean_demand = mean_demand.clamp_min(0.0)
-        share = 1.0 / self.inbound_count()[self.target].to(mean_demand.dtype)
-        node_flow = mean_demand
-        for _ in range(int(torch.as_tensor(self.depth).max())):
-            link_flow = node_flow[:, self.target] * share
-            node_flow = mean_demand.index_add(1, self.source, link_flow)
-        link_flow = node_flow[:, self.target] * share
+        node_flow = self.below(mean_demand.clamp_min(0.0))
+        link_flow = node_flow[:, self.target] * self._shares(node_flow.dtype)
         return torch.where(node_flow > 0, node_flow, 1.0), torch.where(link_flow > 0, link_flow, 1.0)
+
+    def below(self, values: NodeValues) -> NodeValues:
+        """The sum of a value over each node and all that it supplies; where several links enter a node, each has a part of it."""
+        share, total = self._shares(values.dtype), values
+        for _ in range(int(torch.as_tensor(self.depth).max())):
+            total = values.index_add(1, self.source, total[:, self.target] * share)
+        return total
+
+    def _shares(self, dtype: torch.dtype) -> Tensor:
+        """The part of its target's flow that a link carries [E]."""
+        return 1.0 / self.inbound_count()[self.target].to(dtype)
 
     def inbound_count(self) -> Tensor:
         """Links that enter each node [N], integers."""
@@ -176,12 +183,12 @@ class InventoryGraph(Data):
         return InventoryGraph(**values, labels=labels, depth=max(int(graph.depth) for graph in graphs))
 
 
-def _range(value: float | PerScenario | None) -> tuple[float, float, bool]:
-    """Lowest and highest value, and whether they are in units of the mean flow."""
+def _range(value: float | PerScenario | None) -> Draw:
+    """The distribution of a value over scenarios; one number is a range of width 0."""
     if isinstance(value, PerScenario):
-        return value.per_scenario.low, value.per_scenario.high, value.per_scenario.times == "mean_flow"
+        return value.per_scenario
     number = 0.0 if value is None else float(value)
-    return number, number, False
+    return Draw(uniform=(number, number))
 
 
 def _moments(node: Supplier | Location) -> tuple[float, float]:

@@ -105,9 +105,7 @@ def plainly(policy, graph, known, seen):
             parts = [x[node]] + [sum(part, zero) / max(len(part), 1) ** 0.5 for part in (into, out)]
             new[node] = x[node] + policy.node_update(torch.cat(parts))
         x = new
-        z = [
-            z[i] + policy.edge_update(torch.cat([z[i], x.get(u, zero), x.get(v, zero)])) for i, (u, v, _) in enumerate(edges)
-        ]
+        z = [z[i] + policy.edge_update(torch.cat([z[i], x.get(u, zero), x.get(v, zero)])) for i, (u, v, _) in enumerate(edges)]
     found = [float(policy.output(value)) for value in z]
     keep = {u: found[i] for i, (u, v, _) in enumerate(edges) if u == v}
     return found[: len(pairs)], keep

@@ -117,23 +117,31 @@ def initial_values(
         unit_cost[rows] = torch.rand(BLOCK, graph.links, generator=random)[inside]
         for value in costs.values():
             value[rows] = torch.rand(BLOCK, graph.nodes, generator=random)[inside]
-    stock = (graph.initial_stock + graph.initial_stock_span * stock) * unit_stock
-    low, span = graph.initial_in_transit.unsqueeze(-1), graph.initial_in_transit_span.unsqueeze(-1)
+    stock = _drawn(graph, "initial_stock", stock) * unit_stock
     shared = graph.parameters()
     parameters = Parameters(
-        **{name: _drawn(getattr(graph, name), getattr(graph, f"{name}_span"), draw) for name, draw in costs.items()},
-        unit_cost=_drawn(graph.unit_cost, graph.unit_cost_span, unit_cost),
+        **{name: _parameter(graph, name, draw) for name, draw in costs.items()},
+        unit_cost=_parameter(graph, "unit_cost", unit_cost),
         lead_time=shared.lead_time
         if not graph.lead_time_span.any()
         else graph.lead_time + ((graph.lead_time_span + 1) * lead).floor().clamp(max=graph.lead_time_span),
     )
     before_arrival = torch.arange(slots) < parameters.lead_time.unsqueeze(-1) - 1
-    transit = (low + span * transit) * unit_transit.unsqueeze(-1) * before_arrival
+    transit = _drawn(graph, "initial_in_transit", transit) * unit_transit.unsqueeze(-1) * before_arrival
     return stock, transit, parameters
 
 
-def _drawn(low: Tensor, span: Tensor, draw: Tensor) -> Tensor:
-    return low + span * draw if span.any() else low.unsqueeze(0)
+def _drawn(graph: InventoryGraph, name: str, draw: Tensor) -> Tensor:
+    """Values of an attribute from uniform draws in [0, 1]: [B, N], [B, E] or [B, E, L]."""
+    shape = (-1,) + (1,) * (draw.dim() - 2)
+    low, span, log = (getattr(graph, f"{name}{part}").reshape(shape) for part in ("", "_span", "_log"))
+    ratio = torch.where(log, (low + span) / low, 1.0)
+    return torch.where(log, low * ratio**draw, low + span * draw)
+
+
+def _parameter(graph: InventoryGraph, name: str, draw: Tensor) -> Tensor:
+    """The same; one row where all scenarios share the values."""
+    return _drawn(graph, name, draw if getattr(graph, f"{name}_span").any() else draw[:1])
 
 
 def blocks(first: int, last: int) -> list[tuple[int, slice, slice]]:

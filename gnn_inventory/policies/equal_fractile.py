@@ -1,6 +1,5 @@
 """One level for a network whose warehouse cannot hold stock, and stores brought to equal chances of running out."""
 
-import torch
 from torch import Tensor
 
 from gnn_inventory.graph import InventoryGraph

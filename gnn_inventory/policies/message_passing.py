@@ -7,13 +7,16 @@ from torch_geometric.nn import MessagePassing as PyGMessagePassing
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
-from gnn_inventory.types import Float, LinkValues, NodeValues
+from gnn_inventory.policies.echelon import Cover, echelon_position, flow_weights
+from gnn_inventory.types import Float
 
-__all__ = ["MessagePassing", "echelon_position"]
+__all__ = ["MessagePassing"]
 
-NODE_FACTS, LINK_FACTS = 10, 4
-SHARPNESS = 4.0
+NODE_FACTS, LINK_FACTS, POSITIONS = 13, 4, 4
+SHARPNESS = 8.0
 """Of the softplus that keeps orders positive, per unit of mean flow: near to what it lacks of a level, never dead."""
+SMALLEST_DEVIATION = 0.1
+"""In units of mean flow: what a position is divided by is no smaller."""
 
 
 class SupplyConv(PyGMessagePassing):
@@ -78,13 +81,13 @@ class MessagePassing(Policy):
         self.config = dict(width=width, rounds=rounds, slots=slots, window=window, calendar=calendar, seed=seed)
         self.slots, self.window, self.calendar = slots, window, calendar
         self.node_facts = nn.Linear(NODE_FACTS, width)
-        self.node_state = nn.Linear(3 + slots + window + calendar, width, bias=False)
+        self.node_state = nn.Linear(1 + POSITIONS + slots + window + calendar, width, bias=False)
         self.link_facts = nn.Linear(LINK_FACTS, width)
         self.link_state = nn.Linear(slots, width, bias=False)
         self.rounds = nn.ModuleList(SupplyConv(width) for _ in range(rounds))
         self.order = nn.Linear(width, 1)
         self.order_of_target = nn.Linear(width, 1, bias=False)
-        self.order_of_state = nn.Linear(2, 1, bias=False)
+        self.order_of_state = nn.Linear(POSITIONS, 1, bias=False)
         self.keep = nn.Linear(width, 1)
         self.reset_parameters(seed)
 
@@ -100,8 +103,8 @@ class MessagePassing(Policy):
                         module.bias.zero_()
             for head in (self.order, self.order_of_target, self.keep):
                 head.weight.mul_(0.3)
-            self.order_of_state.weight.copy_(torch.tensor([[0.0, -1.0]]))
-            self.order.bias.fill_(0.5)
+            self.order_of_state.weight.copy_(torch.tensor([[0.0, -1.0, 0.0, 0.0]]))
+            self.order.bias.zero_()
             self.keep.bias.fill_(-2.0)
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
@@ -112,12 +115,12 @@ class MessagePassing(Policy):
             )
         node_flow, link_flow = known.node_flow, known.link_flow
         source, target = graph.source, graph.target
-        node_facts = self.node_facts(node_features(graph, known))
+        into, out_of = flow_weights(link_flow, target, graph.nodes), flow_weights(link_flow, source, graph.nodes)
+        cover = Cover.of(graph, known, out_of)
+        level = cover.echelon_periods + cover.fractile * cover.deviation
+        scale = 1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION)
+        node_facts = self.node_facts(node_features(graph, known, cover))
         link_facts = self.link_facts(link_features(graph, known))
-        into = _weights(link_flow, target, graph.nodes)
-        out_of = _weights(link_flow, source, graph.nodes)
-        cover = _cover(graph, known)
-        echelon_cover = echelon_position(graph, cover, out_of)
 
         def decide(seen: Observation) -> Desired:
             on_hand = seen.on_hand / node_flow
@@ -125,10 +128,11 @@ class MessagePassing(Policy):
             inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, graph.slots)
             inbound = inbound.index_add(1, target, seen.in_transit) / node_flow.unsqueeze(-1)
             position = on_hand + inbound.sum(-1)
-            echelon = echelon_position(graph, position, out_of) - echelon_cover
-            position = position - cover
+            echelon = echelon_position(graph, position, out_of) - level
+            position = position - cover.periods
+            positions = torch.stack([position, echelon, position * scale, echelon * scale], dim=-1)
             pad = (0, self.slots - graph.slots)
-            parts = [on_hand.unsqueeze(-1), position.unsqueeze(-1), echelon.unsqueeze(-1), functional.pad(inbound, pad)]
+            parts = [on_hand.unsqueeze(-1), positions, functional.pad(inbound, pad)]
             if self.window:
                 past = seen.past_demand[:, -self.window :].transpose(1, 2)
                 parts.append(past / node_flow.unsqueeze(-1))
@@ -140,7 +144,6 @@ class MessagePassing(Policy):
             for layer in self.rounds:
                 x, message = layer(x, z, graph.edge_index, into, out_of)
                 z = z + message
-            positions = torch.stack([position, echelon], dim=-1)
             of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
             orders = functional.softplus(self.order(z).squeeze(-1) + of_target[:, target], beta=SHARPNESS) * link_flow
             keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow
@@ -152,7 +155,7 @@ class MessagePassing(Policy):
         return f"MessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
 
 
-def node_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ node channel"]:
+def node_features(graph: InventoryGraph, known: Known, cover: Cover) -> Float[Tensor, "_ node channel"]:
     """What is known of each node, without scale [b, N, F]."""
     parameters, flow = known.parameters, known.node_flow
     money = _money(graph, known)
@@ -168,6 +171,9 @@ def node_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ node 
         graph.holds_stock.to(flow.dtype).unsqueeze(0),
         graph.is_supplier.to(flow.dtype).unsqueeze(0),
         1.0 / graph.inbound_count().clamp_min(1).to(flow.dtype).unsqueeze(0),
+        cover.fractile,
+        cover.deviation,
+        cover.echelon_periods / 10,
     ]
     return torch.stack(torch.broadcast_tensors(*values), dim=-1)
 
@@ -182,32 +188,6 @@ def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link 
         graph.is_supplier[graph.source].to(known.link_flow.dtype).unsqueeze(0),
     ]
     return torch.stack(torch.broadcast_tensors(*values), dim=-1)
-
-
-def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkValues) -> NodeValues:
-    """Inventory position of each node and of all it supplies, in units of its flow [1 or B, N].
-
-    Where several links enter a node, each source counts the node's position by the share of flow that it sends.
-    """
-    echelon = position
-    for _ in range(int(graph.depth) - 1):
-        below = echelon[:, graph.target] * out_of
-        echelon = position.expand(len(below), -1).index_add(1, graph.source, below)
-    return echelon
-
-
-def _cover(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ node"]:
-    """Periods of mean demand that a node's position must cover: its longest lead time and, past it, one period [b, N]."""
-    lead_time = known.parameters.lead_time
-    longest = lead_time.new_zeros(len(lead_time), graph.nodes)
-    longest = longest.scatter_reduce(1, graph.target.expand_as(lead_time), lead_time, "amax")
-    return longest + graph.has_demand.to(lead_time.dtype)
-
-
-def _weights(link_flow: Tensor, node: Tensor, nodes: int) -> Tensor:
-    """The share of each link in the flow of all links at that end of it [b, E]."""
-    total = link_flow.new_zeros(len(link_flow), nodes).index_add(1, node, link_flow)
-    return link_flow / total[:, node]
 
 
 def _money(graph: InventoryGraph, known: Known) -> Tensor:

@@ -53,31 +53,35 @@ class Draw(Strict):
 
     Attributes:
         uniform: [low, high] of a continuous uniform distribution.
+        log_uniform: [low, high] of a distribution whose logarithm is uniform; low > 0.
         integers: [low, high], both included, of a discrete uniform one.
         times: `mean_flow` multiplies by the mean demand that flows through the node or link.
     """
 
     uniform: tuple[NonNegative, NonNegative] | None = None
+    log_uniform: tuple[NonNegative, NonNegative] | None = None
     integers: tuple[NonNegative, NonNegative] | None = None
     times: Literal["mean_flow"] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Draw":
-        if (self.uniform is None) == (self.integers is None):
-            raise ValueError("expected one of 'uniform: [low, high]' and 'integers: [low, high]'")
+        if sum(bounds is not None for bounds in (self.uniform, self.log_uniform, self.integers)) != 1:
+            raise ValueError("expected one of 'uniform: [low, high]', 'log_uniform: [low, high]' and 'integers: [low, high]'")
         if self.low > self.high:
             raise ValueError("expected [low, high] with low <= high")
         if self.integers is not None and any(value != math.floor(value) for value in self.integers):
             raise ValueError("expected integers")
+        if self.log_uniform is not None and self.low <= 0:
+            raise ValueError("expected [low, high] with low > 0")
         return self
 
     @property
     def low(self) -> float:
-        return (self.uniform or self.integers or (0.0,))[0]
+        return (self.uniform or self.log_uniform or self.integers or (0.0,))[0]
 
     @property
     def high(self) -> float:
-        return (self.uniform or self.integers or (0.0,))[-1]
+        return (self.uniform or self.log_uniform or self.integers or (0.0,))[-1]
 
 
 class PerScenario(Strict):
@@ -91,8 +95,8 @@ def _form(value: object) -> str:
 
 
 def _continuous(value: PerScenario) -> PerScenario:
-    if value.per_scenario.uniform is None:
-        raise ValueError("expected {per_scenario: {uniform: [low, high]}}")
+    if value.per_scenario.integers is not None:
+        raise ValueError("expected {per_scenario: {uniform: [low, high]}} or {per_scenario: {log_uniform: [low, high]}}")
     return value
 
 

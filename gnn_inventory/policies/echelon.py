@@ -1,0 +1,81 @@
+"""Echelons of any network: positions, and what theory says that they must cover, in units of a node's mean flow."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Known
+from gnn_inventory.types import Float, LinkValues, NodeValues
+
+__all__ = ["Cover", "echelon_position", "flow_weights"]
+
+LARGEST_FRACTILE = 3.0
+"""Standard deviations beyond which no safety stock goes."""
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What the position of a node must cover, in units of its mean flow, each [b, N].
+
+    Attributes:
+        periods: of mean demand by its own position: its longest lead time and, where customers are, one period.
+        echelon_periods: of mean demand by its echelon's position: the same for it and all it supplies.
+        deviation: of the demand below it over these periods.
+        fractile: how many such deviations are worth holding.
+    """
+
+    periods: NodeValues
+    echelon_periods: NodeValues
+    deviation: NodeValues
+    fractile: NodeValues
+
+    @classmethod
+    def of(cls, graph: InventoryGraph, known: Known, out_of: LinkValues) -> "Cover":
+        """The newsvendor bounds of Shang and Song (2003) for serial systems, carried over to any network.
+
+        The fractile of an echelon is Phi^-1((p + H) / (p + h)): p of the customers below, weighted by flow (price and
+        underage cost together); H the holding cost of what it orders from, 0 for a supplier; h between its own holding cost
+        and that of the customers' locations below. Demands below are taken for half correlated.
+
+        Args:
+            graph: the network.
+            known: what is known before the first period.
+            out_of: share of each link in the flow of all links out of its source [b, E].
+        """
+        parameters, lead_time = known.parameters, known.parameters.lead_time
+        longest = lead_time.new_zeros(len(lead_time), graph.nodes)
+        longest = longest.scatter_reduce(1, graph.target.expand_as(lead_time), lead_time, "amax")
+        periods = longest + graph.has_demand.to(lead_time.dtype)
+        echelon_periods = echelon_position(graph, periods, out_of)
+        flow, mean = known.node_flow, known.mean_demand.clamp_min(0.0)
+        together, apart = graph.below(known.std_demand), graph.below(known.std_demand**2).sqrt()
+        deviation = (together + apart) / 2 / flow * echelon_periods.sqrt()
+        lost = graph.below(mean * (parameters.underage_cost + parameters.price)) / flow
+        held_below = graph.below(mean * parameters.holding_cost) / flow
+        own = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
+        above = torch.zeros_like(own).scatter_reduce(
+            1, graph.target.expand(len(own), -1), own[:, graph.source], "amin", include_self=False
+        )
+        share = (lost + above) / (lost + (own + held_below) / 2).clamp_min(1e-9)
+        fractile = torch.special.ndtri(share.clamp(0.01, 0.999)).clamp(-LARGEST_FRACTILE, LARGEST_FRACTILE)
+        return cls(periods, echelon_periods, deviation, fractile)
+
+
+def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkValues) -> NodeValues:
+    """Inventory position of each node and of all it supplies, in units of its flow [1 or B, N].
+
+    Where several links enter a node, each source counts the node's position by the share of flow that it sends.
+    """
+    echelon = position
+    for _ in range(int(graph.depth) - 1):
+        below = echelon[:, graph.target] * out_of
+        echelon = position.expand(len(below), -1).index_add(1, graph.source, below)
+    return echelon
+
+
+def flow_weights(link_flow: LinkValues, node: Tensor, nodes: int) -> Float[Tensor, "_ link"]:
+    """The share of each link in the flow of all links at that end of it [b, E]."""
+    total = link_flow.new_zeros(len(link_flow), nodes).index_add(1, node, link_flow)
+    return link_flow / total[:, node]
