@@ -1,12 +1,14 @@
 """The only place where orders are made feasible: what leaves a location never exceeds what it has on hand."""
 
+import copy
+
 import torch
 from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
-__all__ = ["proportional", "whole_units"]
+__all__ = ["proportional", "whole_units", "with_whole_capacities"]
 
 SMALL = 1e-9
 """Units below which a total is not divided by."""
@@ -57,6 +59,13 @@ def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> Li
     outbound = torch.bincount(graph.source, minlength=graph.nodes).clamp_min(1).to(stock.dtype)
     part = torch.where(graph.holds_stock | asked, 0.0, stock / outbound)
     return part[:, graph.source]
+
+
+def with_whole_capacities(graph: InventoryGraph) -> InventoryGraph:
+    """The same graph with its capacities rounded down: what a whole order may use of them."""
+    floored = copy.copy(graph)
+    floored.ship_capacity, floored.link_capacity = graph.ship_capacity.floor(), graph.link_capacity.floor()
+    return floored
 
 
 def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario) -> LinkPerScenario:

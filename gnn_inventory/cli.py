@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -24,19 +24,33 @@ app = typer.Typer(
     help="Neural networks for supply-chain inventories.",
 )
 
+CommandLineError: Any = typer.BadParameter.__mro__[2]  # what all errors of a command line are: typer names no such class
+
 Network = Annotated[str, typer.Argument(help="A network of the catalogue, or a YAML file.")]
 
 
 def main() -> None:
     """Run the command line; an error that a person can cause is one line each and exit 1 or 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except GnnInventoryError as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        _fail("memory: this needs more than the machine has; try a smaller batch, fewer scenarios or fewer periods", 1)
+    except CommandLineError as error:
+        _fail(f"{error.format_message()} See --help.", error.exit_code)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    sys.exit(code)
 
 
 @app.command("list")
@@ -89,7 +103,7 @@ def train(
     """Train a policy as a recipe says, into a run folder."""
     from gnn_inventory.picture import draw_network, draw_training
     from gnn_inventory.topology.catalogue import build_network
-    from gnn_inventory.training.hdpo import choose_device, steps_per_epoch
+    from gnn_inventory.training.hdpo import choose_device
     from gnn_inventory.training.recipe import load_recipe
     from gnn_inventory.training.run_folder import RunFolder
     from gnn_inventory.training.train import train_recipe
@@ -99,14 +113,13 @@ def train(
         choose_device(device)
         changes.append(f"training.device={device}")
     loaded, folder = load_recipe(recipe, changes), RunFolder(output)
-    steps = loaded.training.epochs * steps_per_epoch(loaded.training.scenarios, loaded.training.batch)
-    with _progress(steps, "training") as (advance, describe):
+    with _progress(None, "training") as (start, advance, describe):
 
         def on_epoch(line: dict[str, Any]) -> None:
             describe(f"epoch {line['epoch']}/{loaded.training.epochs} dev {line['dev']:.4f} best {line['best_dev']:.4f}")
 
         try:
-            result = train_recipe(loaded, folder, resume, on_epoch, lambda: advance(1))
+            result = train_recipe(loaded, folder, resume, on_epoch, lambda: advance(1), start)
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; go on from the last finished epoch: --resume") from None
     draw_network(build_network(loaded.mapping), output / "network.svg")
@@ -144,6 +157,10 @@ def evaluate(
     other = None if network is None else load_network(network)
     if other is None and any(recipe.mapping != first.mapping for recipe in recipes):
         raise InputError("evaluate: the runs were trained on different networks; name one for all: --network NETWORK")
+    for recipe, run in zip(recipes, runs, strict=True):
+        for part in ("demand", "evaluation"):
+            if getattr(recipe, part) != getattr(first, part):
+                raise InputError(f"evaluate: {runs[0]} and {run} state another '{part}'; evaluate them one by one")
     parsed = first.network if other is None else parse_network(other)
     settings = first.evaluation
     source = scenario_source(first, "test", settings.seed if seed is None else seed, other)
@@ -151,10 +168,12 @@ def evaluate(
         chosen = (scenarios or settings.scenarios, periods or settings.periods, settings.warm_up if warm_up is None else warm_up)
     else:
         assert first.demand is not None
+        if (scenarios or 0) > source.count:
+            raise InputError(f"--scenarios: got {scenarios}; expected at most {source.count}, the items of the panel")
         warm = first.demand.windows.warm_up if warm_up is None else warm_up
-        chosen = (min(scenarios or source.count, source.count), periods or source.periods or 0, warm)
+        chosen = (scenarios or min(source.count, settings.scenarios), periods or source.periods or 0, warm)
     results = []
-    with _progress(chosen[0] * len(policies), "evaluating", silent=as_json) as (advance, describe):
+    with _progress(chosen[0] * len(policies), "evaluating", silent=as_json) as (_, advance, describe):
         for name, policy in zip(names, policies, strict=True):
             describe(name)
             results.append(evaluate_on(policy, parsed, source, *chosen, settings.whole_units, advance, bound))
@@ -189,8 +208,8 @@ def _print_table(names: list[str], results: "list[EvaluationResult]") -> None:
 
 
 @contextmanager
-def _progress(total: int, text: str, silent: bool = False) -> Iterator[tuple[Any, Any]]:
-    """A bar with the time left; nothing where the output is no terminal."""
+def _progress(total: int | None, text: str, silent: bool = False) -> Iterator[tuple[Any, Any, Any]]:
+    """A bar with the time left; nothing where the output is no terminal. Gives: set the total, advance, describe."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -199,6 +218,7 @@ def _progress(total: int, text: str, silent: bool = False) -> Iterator[tuple[Any
     with Progress(*columns, console=console, disable=silent or not console.is_terminal) as progress:
         task = progress.add_task(text, total=total)
         yield (
+            lambda count: progress.update(task, total=count),
             lambda count: progress.advance(task, count),
             lambda description: progress.update(task, description=description),
         )

@@ -44,7 +44,8 @@ class EvaluationResult:
         cost_per_store: divided by the locations with demand.
         ci95: 95 % interval of `cost_per_store` over scenarios [low, high].
         reference: optimum or bound of this network's cost, where one is known.
-        gap_percent: how far `cost` is above the reference, in percent of the reference's size; None without a reference.
+        gap_percent: how far `cost` is above the reference, in percent of the reference's size; None without a reference,
+            or where it is 0.
         gap_ci95: 95 % interval of `gap_percent` over scenarios [low, high]. Where the reference has a twin on the same
             scenarios, both are of the difference to it, in which the scenarios' noise cancels.
         per_scenario: mean cost per counted period, whole network, of each scenario.
@@ -146,6 +147,9 @@ def evaluate_on(
             "expected at least 2 scenarios and more periods than warm-up"
         )
     graph = source.graph
+    longest = CELLS // graph.nodes
+    if periods > longest:
+        raise InputError(f"evaluation: periods: got {periods}; expected at most {longest} for a network of this size")
     reference = reference_of(network, whole_units) if source.count is None else None
     total, over = torch.empty(scenarios, dtype=torch.float64), torch.empty(scenarios, dtype=torch.float64)
     bound = torch.empty(scenarios, dtype=torch.float64)
@@ -179,6 +183,8 @@ def evaluate_on(
     )
     if reference is None:
         return result
+    if reference.value == 0:
+        return result
     percent = 100 * over / abs(reference.value)
     return replace(result, gap_percent=float(percent.mean()), gap_ci95=_interval(percent))
 
@@ -196,7 +202,7 @@ def mean_costs(
     """Mean cost per period after the warm-up, whole network, of each scenario [B]."""
     if isinstance(policy, Policy):
         policy.eval()
-        dtype = next(policy.parameters()).dtype
+        dtype = next(policy.parameters(), torch.zeros(0)).dtype
         graph, scenarios = graph.to_dtype(dtype), scenarios.to(torch.device("cpu"), dtype)
     return costs(policy, graph, scenarios, whole_units)[:, warm_up:].double().mean(1)
 

@@ -1,5 +1,6 @@
 """Reading YAML with line numbers, and writing files so that a reader sees the old one or the new one, never half."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float):
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is not a name", key_node.start_mark)
@@ -43,7 +46,9 @@ def parse_yaml(text: str, where: str) -> Any:
         InputError: the text does not parse, with the line.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader: plain data only
+        content = yaml.load(text, Loader=_Loader)  # a SafeLoader: plain data only
+        _refuse_loops(content, where, [])
+        return content
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -52,6 +57,15 @@ def parse_yaml(text: str, where: str) -> Any:
         raise InputError(f"{where}: nested too deeply to be read; expected a file of ordinary depth") from None
     except yaml.YAMLError as error:
         raise InputError(f"{where}: not readable as YAML: {str(error).splitlines()[0]}") from None
+
+
+def _refuse_loops(content: Any, where: str, above: list[int]) -> None:
+    """Raise where an anchor holds itself."""
+    if id(content) in above:
+        raise InputError(f"{where}: an anchor (&) holds itself; expected plain values")
+    inside = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    for value in inside:
+        _refuse_loops(value, where, [*above, id(content)])
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -89,8 +103,9 @@ def replace_file(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error}") from None
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written: {error.strerror}; name another place") from None
 
 
 def write_text(path: Path, text: str) -> None:

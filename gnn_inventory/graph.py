@@ -14,7 +14,7 @@ from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.topology.schema import Draw, Location, NegativeBinomial, Normal, PerScenario, Poisson, Supplier
 from gnn_inventory.types import LinkValues, NodeValues
 
-__all__ = ["InventoryGraph", "Parameters"]
+__all__ = ["InventoryGraph", "Parameters", "moments"]
 
 NODE_VALUES = ("holding_cost", "underage_cost", "price", "initial_stock")
 LINK_VALUES = ("lead_time", "unit_cost", "initial_in_transit")
@@ -60,6 +60,7 @@ class InventoryGraph(Data):
         is_supplier, holds_stock, has_demand, lost: truths per node [N].
         mean_demand, std_demand: of the customers' demand per period [N]; 0 where a panel holds the demand.
         depth: links on the longest path.
+        component: number of the connected part of the network that each node belongs to [N].
         labels: names of the nodes, in order.
     """
 
@@ -84,7 +85,9 @@ class InventoryGraph(Data):
                 values[f"{field}_log"] = _truths(value.log_uniform is not None for value in ranges)
                 if field.startswith("initial"):
                     values[f"{field}_by_flow"] = _truths(value.times == "mean_flow" for value in ranges)
-        moments = [_moments(node) for node in nodes]
+        mean_and_std = [moments(node) for node in nodes]
+        whole = nx.Graph(parsed.links.keys())
+        part = {name: number for number, names_in in enumerate(nx.connected_components(whole)) for name in names_in}
         return cls(
             edge_index=torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous(),
             num_nodes=len(names),
@@ -96,10 +99,20 @@ class InventoryGraph(Data):
             holds_stock=_truths(getattr(node, "holds_stock", True) for node in nodes),
             has_demand=_truths(getattr(node, "demand", None) is not None for node in nodes),
             lost=_truths(getattr(node, "unmet_demand", None) == "lost" for node in nodes),
-            mean_demand=_floats(mean for mean, _ in moments),
-            std_demand=_floats(std for _, std in moments),
+            mean_demand=_floats(mean for mean, _ in mean_and_std),
+            std_demand=_floats(std for _, std in mean_and_std),
+            component=torch.tensor([part[name] for name in names]),
             **values,
         )
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is added to a value when graphs are put side by side."""
+        return int(value.max()) + 1 if key == "component" else super().__inc__(key, value, *args, **kwargs)
+
+    @property
+    def places(self) -> list[str]:
+        """Names of nodes and links, in order: what a policy that is tied to one network belongs to."""
+        return [*self.labels, *self.link_names]
 
     @property
     def source(self) -> Tensor:
@@ -191,7 +204,7 @@ def _range(value: float | PerScenario | None) -> Draw:
     return Draw(uniform=(number, number))
 
 
-def _moments(node: Supplier | Location) -> tuple[float, float]:
+def moments(node: Supplier | Location) -> tuple[float, float]:
     """Mean and standard deviation of the customers' demand per period."""
     distribution = node.distribution if isinstance(node, Location) else None
     if isinstance(distribution, Poisson):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gnn_inventory.allocation import proportional, whole_units
+from gnn_inventory.allocation import proportional, whole_units, with_whole_capacities
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known, Observation, Oracle, Policy, UnsupportedNetworkError
@@ -46,6 +46,8 @@ def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios
         decide = policy.start_with_future(graph, scenarios)
     else:
         decide = policy.start(graph, Known.of(graph, scenarios))
+    if whole:
+        graph = with_whole_capacities(graph)
     timing, state = Timing.of(graph, scenarios.parameters), initial_state(scenarios)
     window = policy.window
     # before the history, as far as a policy looks back beyond it, stands the mean
@@ -54,7 +56,8 @@ def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios
     demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
     for period in range(scenarios.periods):
         now = earlier + scenarios.history.shape[1] + period
-        seen = Observation(state.on_hand, state.in_transit, demand[:, now - window : now], scenarios.calendar[period])
+        past = demand[:, now - window : now].clone()  # a view would lead to the future
+        seen = Observation(state.on_hand, state.in_transit, past, scenarios.calendar[period])
         desired = decide(seen)
         orders = proportional(graph, state.on_hand, desired.orders, desired.keep)
         if whole:

@@ -90,6 +90,16 @@ BAD = {  # a mapping, and what one line of the message must say, in any order
     "cost true": (north("holding_cost", True), [NORTH, "holding_cost", "got True", "expected a number"]),
     "probability above 1": (odds(1.5), [NORTH, "probability", "got 1.5", "expected"]),
     "probability negative": (odds(-0.1), [NORTH, "probability", "got -0.1", "expected"]),
+    "poisson beyond tables": (demand({"poisson": {"mean": 1e10}}), [NORTH, "mean", "expected"]),
+    "mean beyond floats": (demand({"normal": {"mean": 1e300, "std": 1}}), [NORTH, "mean", "expected"]),
+    "lead time per scenario beyond any horizon": (
+        hub_north("lead_time", {"per_scenario": {"integers": [1, 10**12]}}),
+        [HUB_NORTH, "lead_time", "high <= 10000"],
+    ),
+    "logarithm of 0": (
+        north("underage_cost", {"per_scenario": {"log_uniform": [0, 5]}}),
+        [NORTH, "underage_cost", "low > 0"],
+    ),
     "two distributions": (demand({"poisson": {"mean": 4}, "normal": {"mean": 4, "std": 1}}), [NORTH, "demand", "exactly one"]),
     "distribution null": (demand({"normal": None}), [NORTH, "demand", "expected"]),
     "correlation not positive definite": (put("demand", {"correlation": -1}), ["correlation", "got -1", "positive definite"]),
@@ -142,6 +152,7 @@ FILES = {  # a text, and where the error is
     "impossible date": ("name: x\nsource: 2024-13-45\n", "bad.yaml, line 2"),
     "empty": ("", "bad.yaml"),
     "list": ("- a\n", "bad.yaml"),
+    "anchor in itself": ("nodes: &n\n  a: *n\n", "bad.yaml"),
     "deep": ("x: " + "[" * 2000, "bad.yaml"),
 }
 

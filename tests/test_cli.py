@@ -121,14 +121,18 @@ BAD_SETTINGS = {
     "training.epochs=0": "training.epochs: got 0; expected a number >= 1",
     "training.epochs=many": "training.epochs: got 'many'; expected an integer",
     "training.learning_rate=-1": "training.learning_rate: got -1; expected a number > 0",
-    "training.warm_up=99": "training.warm_up: got 99; expected less than training.periods, 12",
+    "training.warm_up=99": "training: warm_up: got 99; expected less than periods, 12",
     "network.storse=3": "unknown key 'storse'; did you mean 'store",
     "network.stores=0": "stores: got 0; expected an integer >= 1",
     "network=one_warehous": "did you mean 'one_warehouse'?",
     "policy.name=message_pasing": "did you mean 'message_passing'?",
     "policy.widht=3": "unknown key 'widht'; did you mean 'width'?",
-    "policy.width=-3": "policy.width: got -3; expected an integer >= 0",
+    "policy.width=-3": "policy.width: got -3; expected an integer from 1 to 4096",
     "policy.slots=1": "policy.slots=2",
+    "policy.width=0": "policy.width: got 0",
+    "training.seed=18446744073709551616": "training.seed",
+    "training.epochs.x=3": "'epochs' is 3, a value",
+    "training.random_start=true": "with a panel of sales only",
     "demand.panel=sales.csv": "demand",
     "nonsense": "expected key=value",
 }
@@ -177,6 +181,59 @@ def test_a_truncated_checkpoint_and_policy(quick, trained, run):
         code, _, error = run(*command)
         assert (code, len(error.splitlines())) == (1, 1)
         assert "truncated" in error
+
+
+def test_damaged_files_of_a_run(quick, trained, run):
+    metrics = (trained / "metrics.jsonl").read_text()
+    for content in ("", "{}\n", "junk\n" + metrics, metrics.replace('"epoch": 2', '"epoch": 7')):
+        (trained / "metrics.jsonl").write_text(content)
+        code, _, error = run("train", quick, "-o", trained, "--resume")
+        assert (code, len(error.splitlines())) == (1, 1), error
+        assert "damaged" in error
+    (trained / "metrics.jsonl").write_text(metrics)
+    policy, checkpoint = (trained / name for name in ("policy.safetensors", "checkpoint.safetensors"))
+    kept = checkpoint.read_bytes()
+    checkpoint.write_bytes(policy.read_bytes())
+    code, _, error = run("train", quick, "-o", trained, "--resume")
+    assert (code, len(error.splitlines())) == (1, 1)
+    checkpoint.write_bytes(kept)
+    tensors = load_file(policy)
+    for state in ({}, [], {"policy": "message_passing", "config": {"width": 5}, "places": []}, {"policy": "x", "config": {}}):
+        save_file(tensors, policy, {"gnn_inventory": json.dumps({"schema": 1, "state": state})})
+        code, _, error = run("evaluate", trained)
+        assert (code, len(error.splitlines())) == (1, 1), error
+        assert "holds no policy" in error
+
+
+def test_outputs_that_cannot_be_written(quick, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file" / "run", tmp_path / ("n" * 300)):
+        code, _, error = run("train", quick, "-o", folder)
+        assert (code, len(error.splitlines())) == (2, 1), error
+    for picture in (tmp_path / "file" / "network.svg", tmp_path / "network.pgf"):
+        code, _, error = run("draw", "one_warehouse", "-o", picture)
+        assert (code, len(error.splitlines())) == (2, 1), error
+
+
+def test_a_command_that_is_not_one(run):
+    for arguments in (["trian"], ["train", "one_warehouse"], ["evaluate", "run", "--scenarios", "1"], ["draw"]):
+        code, _, error = run(*arguments)
+        assert (code, len(error.splitlines())) == (2, 1), error
+        assert "--help" in error
+
+
+def test_runs_that_state_another_evaluation(quick, trained, run, tmp_path):
+    assert run("train", quick, "-o", tmp_path / "other", "--set", "evaluation.seed=5")[0] == 0
+    code, _, error = run("evaluate", trained, tmp_path / "other")
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert "state another 'evaluation'" in error
+
+
+def test_a_bound_by_linear_programme(trained, run):
+    result = json.loads(run("evaluate", trained, "--bound", "--scenarios", "4", "--warm-up", "0", "--json")[1])
+    assert result["reference"]["kind"] == "lower_bound"
+    assert "linear programme" in result["reference"]["source"]
+    assert result["gap_percent"] > 0
 
 
 def test_a_policy_of_another_schema_version(trained, run):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.demand.panel import PanelDemand, SalesPanel, Windows, load_panel
+from gnn_inventory.demand.panel import PanelDemand, SalesPanel, Windows, load_calendar, load_panel
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import parse_network
@@ -142,14 +142,88 @@ def test_negative_values_unless_clamped(tmp_path):
         assert torch.equal(load_panel(path, clamp=True).sales, sales.clamp_min(0))
 
 
-BROKEN = {"": "1 gaps.*item 0.*s1.*period 0", "0,s1,0,1\n0,s1,0,2": "twice", "0,s1,0,many": "expected a number"}
+BROKEN = {"": ": 1 gaps .*item 0.*s1.*period 0", "0,s1,0,1\n0,s1,0,2": "stands twice", "0,s1,0,many": "expected a number"}
 
 
-@pytest.mark.parametrize(("row", "message"), [*BROKEN.items(), ("0,s1,0,inf", "inf"), ("0,s1,nan,1", "nan|gaps")])
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [*BROKEN.items(), ("0,s1,0,inf", ": 1 infinite values"), ("0,s1,nan,1", "got '0' to 'nan'; expected whole numbers")],
+)
 def test_broken_panels(tmp_path, row, message):
     path = write(tmp_path / "a.csv", panel(items=2, periods=5), *([row] if row else []), skip=1)
     with pytest.raises(InputError, match=message):
         load_panel(path, clamp=True)
+
+
+def csv_of(tmp_path, periods, header="item,location,period,sales", encoding="utf-8"):
+    rows = [f"a,s1,{period},3" for period in periods]
+    (tmp_path / "sales.csv").write_bytes("\n".join([header, *rows]).encode(encoding))
+    return tmp_path / "sales.csv"
+
+
+MISSING = {
+    "whole numbers": ([0, 1, 2, 4, 5], "'4' follows '2'"),
+    "weeks": (["2024-01-01", "2024-01-08", "2024-01-22", "2024-01-29"], "'2024-01-22' follows '2024-01-08'"),
+    "months": (["2024-01-01", "2024-02-01", "2024-04-01", "2024-05-01"], "'2024-04-01' follows '2024-02-01'|follows"),
+    "dates that sort wrongly as text": (["1/2/2020", "10/2/2020", "2/2/2020"], "expected whole numbers, or dates as 2024-01-31"),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_period_that_no_location_has(tmp_path, name):
+    periods, message = MISSING[name]
+    with pytest.raises(InputError, match=message):
+        load_panel(csv_of(tmp_path, periods))
+
+
+def test_dates_in_equal_steps_are_periods(tmp_path):
+    for periods in (["2024-01-31", "2024-02-07"], ["2023-12-01", "2024-01-01", "2024-02-01"], ["2024-01-01", "2024-01-02"]):
+        assert load_panel(csv_of(tmp_path, periods)).sales.shape == (1, 1, len(periods))
+
+
+def test_files_that_are_no_panels(tmp_path):
+    assert load_panel(csv_of(tmp_path, [0, 1], encoding="utf-8-sig")).sales.shape == (1, 1, 2)  # as Excel writes it
+    wrong = {
+        "latin-1": csv_of(tmp_path, [0], header="item,location,period,sales,größe", encoding="latin-1"),
+    }
+    with pytest.raises(InputError, match="cannot be read as CSV"):
+        load_panel(wrong["latin-1"])
+    for header, words in (
+        ("item,location,period,sales,sales", "'sales' stands twice"),
+        ("item,location,period", "another number"),
+    ):
+        with pytest.raises(InputError, match=words):
+            load_panel(csv_of(tmp_path, [0], header=header))
+    for name, content in (("a.parquet", b"PAR1junk"), ("a.parquet", b""), ("a.pt", b""), ("a.pt", b"junk"), ("a.npy", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read as") as caught:
+            load_panel(tmp_path / name)
+        assert len(str(caught.value).splitlines()) == 1
+    torch.save(torch.ones(2, 3, 4).to_sparse(), tmp_path / "sparse.pt")
+    with pytest.raises(InputError, match="sparse"):
+        load_panel(tmp_path / "sparse.pt")
+
+
+def test_a_calendar_holds_finite_numbers(tmp_path):
+    (tmp_path / "calendar.csv").write_text("week,holiday\n1,0\n2,nan\n")
+    with pytest.raises(InputError, match=r"row 2: holiday: got nan; expected a finite number"):
+        load_calendar(tmp_path / "calendar.csv", ["holiday"])
+
+
+def test_a_logarithm_that_is_uniform():
+    """P(value <= x) = log(x / low) / log(high / low)."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    spread = {"per_scenario": {"log_uniform": [3, 48]}}
+    demand = {"poisson": {"mean": 4.0}}
+    network.add_node("s", holding_cost=1.0, underage_cost=spread, unmet_demand="lost", demand=demand)
+    network.add_edge("supplier", "s", lead_time=1)
+    source = SyntheticDemand(parse_network(network), 0, "train")
+    values = source.sample(0, 4000, 1).parameters.underage_cost[:, 0]
+    assert 3 <= float(values.min()) < 3.1
+    assert 47 < float(values.max()) <= 48
+    for below, share in ((6, 0.25), (12, 0.5), (24, 0.75)):
+        assert float((values <= below).float().mean()) == pytest.approx(share, abs=ERRORS * 0.5 / 4000**0.5)
 
 
 PANEL = stores("panel", "panel", "panel", names=("s2", "s3", "s1"))

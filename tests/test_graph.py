@@ -91,7 +91,7 @@ def test_types_and_shapes(name):
     graph = InventoryGraph.from_network(gi.load_network(name))
     assert graph.edge_index.dtype == torch.int64
     for key, value in tensors(graph).items():
-        assert key == "edge_index" or value.dtype in (torch.float32, torch.bool), key
+        assert key in ("edge_index", "component") or value.dtype in (torch.float32, torch.bool), key
     assert all(graph[key].dtype == graph[f"{key}_span"].dtype == torch.float32 for key in FLOAT_FIELDS)
     assert all(graph[key].shape == (graph.nodes,) for key in FLOAT_FIELDS[:4])
     assert all(graph[key].shape == (graph.links,) for key in FLOAT_FIELDS[4:])
@@ -166,7 +166,9 @@ def test_the_union_is_the_graphs_side_by_side():
     ends = torch.cat([graph.edge_index + offset for graph, offset in zip(graphs, offsets, strict=True)], dim=1)
     assert torch.equal(union.edge_index, ends)
     for key in tensors(graphs[0]):
-        if key != "edge_index":
+        if key == "component":
+            assert union[key].tolist() == [number for number, graph in enumerate(graphs) for _ in range(graph.nodes)]
+        elif key != "edge_index":
             assert torch.equal(union[key], torch.cat([graph[key] for graph in graphs])), key
     assert (union.nodes, union.links) == (sum(g.nodes for g in graphs), sum(g.links for g in graphs))
     assert (union.depth, union.slots) == (4, 4)

@@ -9,6 +9,8 @@ from gnn_inventory.allocation import proportional
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.policies import POLICIES, make_policy
 from gnn_inventory.policies.base import Known, Observation, UnsupportedNetworkError
+from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
+from gnn_inventory.references import reference_of
 from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.network import parse_network
 
@@ -73,6 +75,8 @@ def test_relabelling_permutes_the_orders(name):
 
 def test_a_union_of_graphs_gives_the_orders_of_each():
     small, large = gi.one_warehouse(stores=3), gi.many_warehouses()
+    for store in [node for node in large if "store" in node]:
+        large.nodes[store]["underage_cost"] = 90.0  # money is in units of each network's own cost of a lost sale
     graphs = [gi.InventoryGraph.from_network(network) for network in (small, large)]
     union = gi.InventoryGraph.union(graphs)
     policy = gi.MessagePassing(width=8)
@@ -89,9 +93,6 @@ def test_a_union_of_graphs_gives_the_orders_of_each():
     stock = [torch.rand(2, graph.nodes, generator=random) for graph in graphs]
     transit = [torch.rand(2, graph.links, graph.slots, generator=random) for graph in graphs]
     padded = [torch.nn.functional.pad(value, (0, slots - value.shape[-1])) for value in transit]
-    # money is in units of the network's mean cost of a lost sale: it differs between the parts, so it is set equal here
-    for graph in [*graphs, union]:
-        graph.underage_cost = torch.where(graph.has_demand, 9.0, 0.0)
     together = decide(union, torch.cat(stock, 1), torch.cat(padded, 1))
     alone = torch.cat([decide(*case) for case in zip(graphs, stock, transit, strict=True)], 1)
     torch.testing.assert_close(together, alone)
@@ -143,13 +144,52 @@ def test_a_network_that_a_policy_cannot_serve_is_named():
         gi.BaseStock().fit_to(transshipment)
     with pytest.raises(UnsupportedNetworkError, match="several sources"):
         gi.EchelonBaseStock().fit_to(several)
-    tied = gi.FullyConnected()
+    tied, levels = gi.FullyConnected(), gi.BaseStock()
     tied.fit_to(several)
     graph, scenarios = drawn(gi.one_warehouse())
-    with pytest.raises(UnsupportedNetworkError, match="belong to the network"):
+    levels.fit_to(gi.InventoryGraph.from_network(nx.relabel_nodes(gi.one_warehouse(), {"warehouse": "hub"})))
+    with pytest.raises(UnsupportedNetworkError, match="differs at 'warehouse'"):
+        costs(levels, graph, scenarios)
+    with pytest.raises(UnsupportedNetworkError, match="no network yet"):
+        gi.evaluate(gi.FullyConnected(), gi.one_warehouse(), scenarios=4)
+    with pytest.raises(UnsupportedNetworkError, match="belong to the locations and links"):
         costs(tied, graph, scenarios)
     with pytest.raises(UnsupportedNetworkError, match="lead time of 3; its weights accept at most 2"):
         costs(gi.MessagePassing(slots=1), graph, scenarios)
+
+
+def test_an_echelon_where_a_location_ships_and_sells():
+    """A hub sells 8 and ships 2 of the 10 that flow through it: the leaf's position counts for a fifth."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    costs = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost"}
+    network.add_node("hub", **costs, demand={"normal": {"mean": 8.0, "std": 2.0, "clip": False}})
+    network.add_node("leaf", **costs, demand={"normal": {"mean": 2.0, "std": 1.5, "clip": False}})
+    network.add_edge("supplier", "hub", lead_time=3)
+    network.add_edge("hub", "leaf", lead_time=2)
+    graph, scenarios = drawn(network)
+    known = Known.of(graph, scenarios)
+    hub, leaf = graph.labels.index("hub"), graph.labels.index("leaf")
+    position = torch.zeros(1, graph.nodes)
+    position[0, hub], position[0, leaf] = 20 / 10, 4 / 2  # units over mean flow
+    _, out_of = flow_shares(graph, known)
+    assert float(echelon_position(graph, position, out_of)[0, hub]) == pytest.approx((20 + 4) / 10)
+    cover = Cover.of(graph, known, out_of)
+    # goods for its own customers are needed for 3 + 1 periods, a fifth of them for 3 + 2 + 1
+    assert float(cover.echelon_periods[0, hub]) == pytest.approx(0.8 * 4 + 0.2 * 6)
+    assert float(cover.echelon_periods[0, leaf]) == pytest.approx(3)
+    assert float(cover.fractile[0, leaf]) == pytest.approx(torch.special.ndtri(torch.tensor(1.0)).clamp(max=3.0).item(), abs=0.2)
+
+
+def test_cover_of_a_serial_network_is_near_the_optimal_levels():
+    """The bounds of Shang and Song hold the optimal echelon levels to a few percent."""
+    network = gi.serial()
+    graph, scenarios = drawn(network)
+    known = Known.of(graph, scenarios)
+    cover = Cover.of(graph, known, flow_shares(graph, known)[1])
+    levels = ((cover.echelon_periods + cover.fractile * cover.deviation) * known.node_flow)[0]
+    for name, optimal in reference_of(parse_network(network)).levels.items():
+        assert float(levels[graph.labels.index(name)]) == pytest.approx(optimal, rel=0.06)
 
 
 def test_keep_competes_for_stock():

@@ -232,6 +232,30 @@ def test_the_programme_is_reached_by_just_in_time():
     torch.testing.assert_close(programme_bound(source.graph, drawn, 10), cost, atol=1e-3, rtol=0)
 
 
+def test_no_reference_where_there_is_nothing_to_optimise():
+    for change in (
+        {"demand": {"poisson": {"mean": 0.0}}},
+        {"demand": {"normal": {"mean": 5.0, "std": 0.0}}},
+        {"demand": {"normal": {"mean": 1e4, "std": 1e-3}}},
+        {"underage_cost": 0.0},
+    ):
+        network = gi.one_store()
+        network.nodes["store"].update(change)
+        assert reference_of(parse_network(network)) is None
+    for change in (
+        {"underage_cost": 0.0},
+        {"holding_cost": 0.0},
+        {"demand": {"normal": {"mean": 5.0, "std": 0.0, "clip": False}}},
+    ):
+        network = gi.transshipment(stores=2)
+        for store in ("store_0", "store_1"):
+            network.nodes[store].update(change)
+        assert reference_of(parse_network(network)) is None
+    network = gi.transshipment(stores=2)
+    network.add_edge("supplier", "store_0", lead_time=1)  # a way round the warehouse
+    assert reference_of(parse_network(network)) is None
+
+
 def test_no_reference_where_none_is_known():
     assert reference_of(parse_network(gi.one_warehouse())) is None
     assert reference_of(parse_network(gi.load_network("one_store_lost"))) is None  # for orders in parts of a unit

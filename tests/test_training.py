@@ -12,7 +12,7 @@ import torch
 import gnn_inventory as gi
 from gnn_inventory.errors import InputError, TrainingError
 from gnn_inventory.topology.catalogue import catalogue
-from gnn_inventory.training.run_folder import RunFolder, load_policy
+from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
 
 RESTLESS = ["policy={name: base_stock}", "training.learning_rate=0.7", "training.schedule=constant"]
 """Levels that jump about: the best epoch is not the last."""
@@ -42,14 +42,13 @@ def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen([*COMMAND, "train", str(quick), "-o", str(killed), *settings], env=environment)
     deadline = time.monotonic() + 120
-    while len(RunFolder(killed).metrics()) < 3:
+    while not (killed / "metrics.jsonl").exists() or (killed / "metrics.jsonl").read_text().count("\n") < 3:
         assert time.monotonic() < deadline
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    epochs = len(RunFolder(killed).metrics())
-    assert 3 <= epochs < 12
+    assert 3 <= (killed / "metrics.jsonl").read_text().count("\n") < 12
     subprocess.run([*COMMAND, "train", str(quick), "-o", str(killed), *settings, "--resume"], env=environment, check=True)
     subprocess.run([*COMMAND, "train", str(quick), "-o", str(whole), *settings], env=environment, check=True)
     assert files(killed) == files(whole)
@@ -131,13 +130,64 @@ def test_every_recipe_of_the_catalogue_runs(name, tmp_path):
     assert len(result.metrics) == 1
 
 
+def test_a_dev_cost_out_of_all_bounds_is_reported():
+    settings = gi.Training(scenarios=64, batch=64, epochs=3, learning_rate=1e30, dev_scenarios=8)
+    with pytest.raises(TrainingError, match=r"dev cost is (nan|inf).*smaller training.learning_rate|exploded"):
+        gi.train(gi.MessagePassing(width=8), gi.one_warehouse(), settings)
+
+
+def test_settings_in_which_nothing_counts_are_refused():
+    for wrong in ({"dev_periods": 40}, {"periods": 12}):
+        with pytest.raises(ValueError, match="expected less than"):
+            gi.Training(**wrong)
+
+
+def test_the_gradient_is_clipped(quick, tmp_path):
+    """Plain gradient descent moves the weights by no more than rate times the largest norm allowed."""
+    changes = ["training.optimiser=sgd", "training.schedule=constant", "training.epochs=1", "training.batch=64"]
+    changes += ["training.gradient_clip=0.01", "training.learning_rate=1.0"]
+    gi.train_recipe(gi.load_recipe(quick, changes), RunFolder(tmp_path / "run"))
+    tensors, _ = RunFolder(tmp_path / "run").checkpoint()
+    before = gi.MessagePassing(width=8, rounds=1, slots=3).state_dict()
+    moved = sum(float((tensors[f"policy.{name}"] - value).square().sum()) for name, value in before.items()) ** 0.5
+    assert moved == pytest.approx(0.01, rel=1e-3)
+
+
+def test_levels_set_by_hand_are_gone_on_from():
+    policy = gi.BaseStock()
+    policy.set_levels(gi.InventoryGraph.from_network(gi.one_store()), {"store": 31.0})
+    settings = gi.Training(scenarios=8, batch=8, epochs=1, learning_rate=1e-9, dev_scenarios=4)
+    after = gi.train(policy, gi.one_store(), settings).policy
+    assert torch.allclose(after.levels, policy.levels, atol=1e-6)
+
+
+def test_a_checkpoint_from_another_run_is_refused(quick, tmp_path):
+    for name, changes in (("one", []), ("other", ["network.stores=4"])):
+        gi.train_recipe(gi.load_recipe(quick, changes), RunFolder(tmp_path / name))
+    (tmp_path / "one" / "checkpoint.safetensors").write_bytes((tmp_path / "other" / "checkpoint.safetensors").read_bytes())
+    with pytest.raises(InputError, match="is of another recipe"):
+        gi.train_recipe(gi.load_recipe(quick), RunFolder(tmp_path / "one"), resume=True)
+
+
+def test_another_device_is_no_other_recipe(quick, tmp_path):
+    gi.train_recipe(gi.load_recipe(quick), RunFolder(tmp_path / "run"))
+    resumed = gi.train_recipe(gi.load_recipe(quick, ["training.device=cpu"]), RunFolder(tmp_path / "run"), resume=True)
+    assert len(resumed.metrics) == 3
+
+
+def test_a_lost_policy_file_comes_back_from_the_checkpoint(quick, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    gi.train_recipe(gi.load_recipe(quick), folder)
+    before = folder.policy_file.read_bytes()
+    folder.policy_file.unlink()
+    gi.train_recipe(gi.load_recipe(quick), folder, resume=True)
+    assert folder.policy_file.read_bytes() == before
+
+
 def test_whole_policies_come_back_from_their_files(tmp_path):
     for policy in (gi.MessagePassing(width=8), gi.FullyConnected(width=8), gi.BaseStock(), gi.EchelonBaseStock()):
         result = gi.train(policy, gi.one_warehouse(), gi.Training(scenarios=8, batch=8, epochs=1, dev_scenarios=4))
-        graph = gi.InventoryGraph.from_network(gi.one_warehouse())
-        from gnn_inventory.training.run_folder import save_policy
-
-        save_policy(result.policy, tmp_path / "policy.safetensors", graph)
+        save_policy(result.policy, tmp_path / "policy.safetensors")
         loaded = gi.load_policy(tmp_path / "policy.safetensors")
         numbers = [gi.evaluate(p, gi.one_warehouse(), scenarios=8, periods=20, warm_up=5).cost for p in (result.policy, loaded)]
         assert numbers[0] == numbers[1]

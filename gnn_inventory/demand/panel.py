@@ -1,9 +1,13 @@
 """Panels of real sales: reading them, and scenarios from them, split by time so that nothing leaks."""
 
 import csv
+import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +122,11 @@ def load_calendar(path: str | Path, columns: Sequence[str]) -> Float[Tensor, "pe
     values = [
         [_number(row[column], f"{path}: row {number}: {column}") for column in columns] for number, row in enumerate(rows, 1)
     ]
-    return torch.tensor(values, dtype=torch.float32)
+    found = torch.tensor(values, dtype=torch.float32)
+    if not found.isfinite().all():
+        row, column = (~found.isfinite()).nonzero()[0].tolist()
+        raise InputError(f"{path}: row {row + 1}: {columns[column]}: got {float(found[row, column])}; expected a finite number")
+    return found
 
 
 class PanelDemand(ScenarioSource):
@@ -158,6 +166,7 @@ class PanelDemand(ScenarioSource):
         self.first, last = getattr(windows, stream)
         self.history = windows.history
         self.periods = last - self.first - self.history
+        self.fingerprint = hashlib.sha256(panel.sales.contiguous().numpy().tobytes()).hexdigest()
         self._key = (seed, STREAMS[stream])
         names = list(network.nodes)
         self._sales = torch.zeros(self.count, panel.sales.shape[2], len(names))
@@ -218,8 +227,19 @@ class PanelDemand(ScenarioSource):
 def _rows(path: Path) -> list[dict[str, str]]:
     if path.is_dir() or not path.exists():
         raise UsageError(f"{path}: {'is a folder; expected a CSV file' if path.is_dir() else 'no such file'}")
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows, header = list(reader), reader.fieldnames or []
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error}); expected text in UTF-8, separated by commas") from None
+    double = sorted({name for name in header if list(header).count(name) > 1})
+    if double:
+        raise InputError(f"{path}: column '{double[0]}' stands twice; expected different names")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise InputError(f"{path}: row {number}: got another number of cells than the header's {len(header)}")
+    return rows
 
 
 def _from_csv(path: Path, columns: Sequence[str]) -> SalesPanel:
@@ -231,7 +251,11 @@ def _from_parquet(path: Path, columns: Sequence[str]) -> SalesPanel:
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise UsageError(f"{path}: Parquet needs pyarrow: pip install 'gnn_inventory[parquet]'") from None
-    return _from_records(parquet.read_table(path).to_pylist(), columns, path)
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+        raise InputError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    return _from_records(rows, columns, path)
 
 
 def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> SalesPanel:
@@ -242,6 +266,7 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
     if missing:
         raise InputError(f"{path}: no column '{column}'; {nearest(column, map(str, rows[0]))}" for column in missing)
     keys = [sorted({_key(row[column]) for row in rows}) for column in columns[:3]]
+    _refuse_jumps([text for _, _, text in keys[2]], f"{path}: {columns[2]}")
     places = [{key: number for number, key in enumerate(values)} for values in keys]
     sales = np.full([len(values) for values in keys], np.nan, dtype=np.float32)
     problems = []
@@ -253,6 +278,30 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
     if problems:
         raise InputError(problems)
     return SalesPanel(torch.from_numpy(sales), tuple(str(text) for _, _, text in keys[1]), str(path))
+
+
+def _refuse_jumps(periods: list[str], where: str) -> None:
+    """Periods must be whole numbers or ISO dates, in equal steps (or on one day of each month): else one is missing for all."""
+    try:
+        try:
+            steps = [int(float(text)) for text in periods]
+            months = []
+        except ValueError:
+            dates = [date.fromisoformat(text[:10]) for text in periods]
+            steps = [day.toordinal() for day in dates]
+            months = [day.year * 12 + day.month for day in dates] if len({day.day for day in dates}) == 1 else []
+    except ValueError:
+        expected = "whole numbers, or dates as 2024-01-31"
+        raise InputError(f"{where}: got {periods[0]!r} to {periods[-1]!r}; expected {expected}") from None
+    for values in (steps, months):
+        if values and len({after - before for before, after in pairwise(values)}) <= 1:
+            return
+    usual = Counter(after - before for before, after in pairwise(steps)).most_common(1)[0][0]
+    place = next(number for number, (before, after) in enumerate(pairwise(steps)) if after - before != usual)
+    raise InputError(
+        f"{where}: {periods[place + 1]!r} follows {periods[place]!r}, elsewhere the step is {usual}; "
+        "expected every period, with a row of 0 where nothing was sold"
+    )
 
 
 def _key(value: object) -> tuple[int, float, str]:
@@ -278,7 +327,12 @@ def _from_tensor(path: Path, _: Sequence[str]) -> SalesPanel:
         else:
             values = torch.load(path, weights_only=True)
     except Exception as error:  # whatever a broken file makes the reader raise: one line of it
-        raise InputError(f"{path}: cannot be read as a tensor: {str(error).splitlines()[0]}") from None
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise InputError(
+            f"{path}: cannot be read as a tensor ({reason}); expected one saved by torch.save or numpy.save"
+        ) from None
+    if isinstance(values, Tensor) and (values.layout != torch.strided or values.is_complex() or values.numel() == 0):
+        raise InputError(f"{path}: got a sparse, complex or empty tensor; expected sales [item, location, period]")
     if not isinstance(values, Tensor) or values.dim() != 3:
         got = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise InputError(problem(str(path), "shape", got, "a tensor [item, location, period]"))

@@ -77,11 +77,13 @@ class ScenarioSource(ABC):
         graph: the network that they happen to.
         count: how many scenarios there are; None where they can be drawn without end.
         periods: how many can be simulated; None where they go on without end.
+        fingerprint: of the data that a recipe names but does not hold; empty where there are none.
     """
 
     graph: InventoryGraph
     count: int | None = None
     periods: int | None = None
+    fingerprint: str = ""
 
     @abstractmethod
     def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:

@@ -28,6 +28,10 @@ ORACLES: dict[str, type[Oracle]] = {"just_in_time": JustInTime}
 """Name -> yardstick that sees the future and has nothing to train."""
 
 
+LARGEST = {"seed": 2**63 - 1, "width": 4096}
+"""Bounds of policies' settings; 10 000 of the others."""
+
+
 def make_policy(name: str, **settings: int) -> Policy:
     """A policy by name.
 
@@ -36,16 +40,18 @@ def make_policy(name: str, **settings: int) -> Policy:
     """
     if name not in POLICIES:
         raise InputError(f"policy.name: got '{name}'; {nearest(name, POLICIES)}")
-    valid = POLICIES[name]().__dict__["config"]
-    problems = [f"policy: unknown key '{key}'; {nearest(key, [*valid, 'name'])}" for key in settings if key not in valid]
+    valid = POLICIES[name]().config
+    problems = [f"policy: unknown key '{key}'; {nearest(str(key), [*valid, 'name'])}" for key in settings if key not in valid]
     for key, value in settings.items():
-        if key in valid and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            problems.append(f"policy.{key}: got {value!r}; expected an integer >= 0")
+        least, most = int(key == "width"), LARGEST.get(key, 10_000)
+        if key in valid and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+            problems.append(f"policy.{key}: got {value!r}; expected an integer from {least} to {most}")
     if problems:
         raise InputError(problems)
     return POLICIES[name](**settings)
 
 
 def policy_name(policy: Policy | Oracle) -> str:
-    """The name under which the registry knows a policy."""
-    return next(name for name, kind in {**POLICIES, **ORACLES}.items() if type(policy) is kind)
+    """The name under which the registry knows a policy; of one that it does not know, the class's."""
+    kinds = {**POLICIES, **ORACLES}
+    return next((name for name, kind in kinds.items() if type(policy) is kind), type(policy).__name__)

@@ -81,10 +81,14 @@ class Policy(nn.Module, ABC):
     Attributes:
         window: periods of past demand that it looks at, W.
         calendar: channels of the calendar that it looks at; 0 where it looks at none.
+        config: its settings, as `make_policy` takes them.
+        places: of the network that its parameters belong to (`InventoryGraph.places`); none where they belong to no network.
     """
 
     window: int = 0
     calendar: int = 0
+    config: dict[str, int]
+    places: tuple[str, ...] = ()
 
     @abstractmethod
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
@@ -96,6 +100,24 @@ class Policy(nn.Module, ABC):
 
     def fit_to(self, graph: InventoryGraph) -> None:
         """Make the parameters that belong to a network's locations, for policies that are tied to one."""
+
+    def refuse_other_places(self, graph: InventoryGraph) -> None:
+        """For policies that are tied to a network: refuse another one.
+
+        Raises:
+            UnsupportedNetworkError: with the first place that differs.
+        """
+        if tuple(graph.places) == self.places:
+            return
+        name = type(self).__name__
+        if not self.places:
+            raise UnsupportedNetworkError(f"policy {name}: belongs to no network yet; train it on this one")
+        other = next((place for place in graph.places if place not in self.places), None)
+        other = other or next(place for place in self.places if place not in graph.places)
+        raise UnsupportedNetworkError(
+            f"policy {name}: its parameters belong to the locations and links of the network that it was trained on; got one "
+            f"that differs at '{other}'; train it on this network, or use message_passing"
+        )
 
     def forward(self, graph: InventoryGraph, known: Known, observation: Observation) -> Desired:
         """One decision."""

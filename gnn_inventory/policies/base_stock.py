@@ -30,6 +30,7 @@ class BaseStock(Policy):
     def fit_to(self, graph: InventoryGraph) -> None:
         """Start at the mean demand over lead time and review period; sources share orders equally."""
         self._refuse(graph)
+        self.places = tuple(graph.places)
         self.levels = nn.Parameter(self._start(graph))
         self.shares = nn.Parameter(torch.zeros(graph.links if bool((graph.inbound_count() > 1).any()) else 0))
 
@@ -42,11 +43,7 @@ class BaseStock(Policy):
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         self._refuse(graph)
-        if len(self.levels) != graph.nodes:
-            raise UnsupportedNetworkError(
-                f"policy {self._kind}: got a network of {graph.nodes} nodes; expected the {len(self.levels)} that it was "
-                "trained on: its levels belong to locations; train it on this network"
-            )
+        self.refuse_other_places(graph)
         levels = self.levels * known.node_flow
         if len(self.shares):
             weights = self.shares.exp()

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known
-from gnn_inventory.types import Float, LinkValues, NodeValues
+from gnn_inventory.types import LinkValues, NodeValues
 
-__all__ = ["Cover", "echelon_position", "flow_weights"]
+__all__ = ["Cover", "echelon_position", "flow_shares"]
 
 LARGEST_FRACTILE = 3.0
 """Standard deviations beyond which no safety stock goes."""
@@ -20,7 +19,7 @@ class Cover:
     """What the position of a node must cover, in units of its mean flow, each [b, N].
 
     Attributes:
-        periods: of mean demand by its own position: its longest lead time and, where customers are, one period.
+        periods: of mean demand by its own position: its longest lead time and one period of its own customers' share.
         echelon_periods: of mean demand by its echelon's position: the same for it and all it supplies.
         deviation: of the demand below it over these periods.
         fractile: how many such deviations are worth holding.
@@ -42,14 +41,14 @@ class Cover:
         Args:
             graph: the network.
             known: what is known before the first period.
-            out_of: share of each link in the flow of all links out of its source [b, E].
+            out_of: share of each link in the flow through its source [b, E].
         """
         parameters, lead_time = known.parameters, known.parameters.lead_time
         longest = lead_time.new_zeros(len(lead_time), graph.nodes)
         longest = longest.scatter_reduce(1, graph.target.expand_as(lead_time), lead_time, "amax")
-        periods = longest + graph.has_demand.to(lead_time.dtype)
-        echelon_periods = echelon_position(graph, periods, out_of)
         flow, mean = known.node_flow, known.mean_demand.clamp_min(0.0)
+        periods = longest + mean / flow
+        echelon_periods = echelon_position(graph, periods, out_of)
         together, apart = graph.below(known.std_demand), graph.below(known.std_demand**2).sqrt()
         deviation = (together + apart) / 2 / flow * echelon_periods.sqrt()
         lost = graph.below(mean * (parameters.underage_cost + parameters.price)) / flow
@@ -75,7 +74,10 @@ def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkVa
     return echelon
 
 
-def flow_weights(link_flow: LinkValues, node: Tensor, nodes: int) -> Float[Tensor, "_ link"]:
-    """The share of each link in the flow of all links at that end of it [b, E]."""
-    total = link_flow.new_zeros(len(link_flow), nodes).index_add(1, node, link_flow)
-    return link_flow / total[:, node]
+def flow_shares(graph: InventoryGraph, known: Known) -> tuple[LinkValues, LinkValues]:
+    """The share of each link in the mean flow through its target and through its source [b, E].
+
+    Where a location also sells, the shares of the links out of it and of its own customers sum to 1.
+    """
+    flow, link_flow = known.node_flow, known.link_flow
+    return link_flow / flow[:, graph.target], link_flow / flow[:, graph.source]

@@ -38,17 +38,16 @@ class FullyConnected(Policy):
 
     def fit_to(self, graph: InventoryGraph) -> None:
         """Make the weights for a network's nodes and links, drawn from the seed."""
+        self.places = tuple(graph.places)
         widths = [self._inputs(graph)] + [self.config["width"]] * self.config["layers"] + [graph.links]
         self.layers = nn.ModuleList(nn.Linear(columns, rows) for columns, rows in pairwise(widths))
         draw_weights(self, self.config["seed"])
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
+        self.refuse_other_places(graph)
         layers = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
-        if not layers or layers[0].in_features != self._inputs(graph) or layers[-1].out_features != graph.links:
-            raise UnsupportedNetworkError(
-                f"policy fully_connected: got a network of {graph.nodes} nodes and {graph.links} links; its weights belong "
-                "to the network that it was trained on; train it on this one, or use message_passing"
-            )
+        if layers[0].in_features != self._inputs(graph):
+            raise UnsupportedNetworkError("policy FullyConnected: got other lead times than it was trained on; train it on these")
         from_supplier = graph.is_supplier[graph.source]
         held = graph.holds_stock.to(known.link_flow.dtype)
 

@@ -13,11 +13,16 @@ class JustInTime(Oracle):
     """Each location orders, from the source with the shortest lead time, what it will hand out when the order arrives.
 
     Not a bound: the shortest lead time may be the dearest (of equal ones the cheapest is taken). Past the end of the
-    scenario there is no demand. Initial stock is used up first: an order fills what the requirements up to its arrival will
-    lack (Alvo et al., arXiv 2306.11246, section on real data).
+    scenario the last period's demand goes on, as in the published code, so that the last periods pay for what they order.
+    Initial stock is used up first: an order fills what the requirements up to its arrival will lack (Alvo et al., arXiv
+    2306.11246, section on real data).
     """
 
     def start_with_future(self, graph: InventoryGraph, scenarios: Scenarios) -> Decide:
+        if bool((graph.has_demand & ~graph.lost).any()):
+            raise UnsupportedNetworkError("policy just_in_time: got backlogged demand; expected lost sales (or see --bound)")
+        if bool(graph.ship_capacity.isfinite().any()) or bool(graph.link_capacity.isfinite().any()):
+            raise UnsupportedNetworkError("policy just_in_time: got a capacity; expected none (or see --bound)")
         parameters = scenarios.parameters
         if len(parameters.lead_time) > 1:
             raise UnsupportedNetworkError("policy just_in_time: got lead times that differ by scenario; expected shared ones")
@@ -28,8 +33,10 @@ class JustInTime(Oracle):
             best = chosen.get(target)
             if best is None or (lead_times[link], unit_cost[link]) < (lead_times[best], unit_cost[best]):
                 chosen[target] = link
-        total = scenarios.periods
-        required = scenarios.demand.clone()  # [B, T, N]: what each node hands out, to customers and along its links
+        total = scenarios.periods + sum(sorted(lead_times)[-int(graph.depth) :])
+        # [B, T, N]: what each node hands out, to customers and along its links
+        after = scenarios.demand[:, -1:].expand(-1, total - scenarios.periods, -1)
+        required = torch.cat([scenarios.demand, after], dim=1)
         orders = torch.zeros(len(scenarios), total, graph.links)
         source = graph.source.tolist()
         for node in _downstream_first(graph):

@@ -7,8 +7,8 @@ from torch_geometric.nn import MessagePassing as PyGMessagePassing
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
-from gnn_inventory.policies.echelon import Cover, echelon_position, flow_weights
-from gnn_inventory.types import Float
+from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
+from gnn_inventory.types import Float, NodeValues
 
 __all__ = ["MessagePassing"]
 
@@ -26,8 +26,8 @@ class SupplyConv(PyGMessagePassing):
         m_e = silu(A x_u + B x_v + C z_e), \\quad
         x_v' = x_v + silu(D x_v + F \\sum_{e \\to v} w^{in}_e m_e + G \\sum_{v \\to e} w^{out}_e m_e)
 
-    with weights w proportional to the mean flow of the links, which sum to 1 over a node's links: so messages add up as
-    units of stock do, whatever the number of links. The maps of node terms are computed per node and gathered.
+    with weights w, the share of each link in the mean flow through the node: so messages add up as units of stock do,
+    whatever the number of links. The maps of node terms are computed per node and gathered.
 
     Shapes:
         x [B, N, F], z [1 or B, E, F], weights [1 or B, E]; returns x' [B, N, F] and m [B, E, F].
@@ -97,7 +97,7 @@ class MessagePassing(Policy):
         with torch.no_grad():
             for module in self.modules():
                 if isinstance(module, nn.Linear):
-                    bound = (1.0 / module.in_features) ** 0.5
+                    bound = (1.0 / max(module.in_features, 1)) ** 0.5
                     module.weight.uniform_(-bound, bound, generator=random)
                     if module.bias is not None:
                         module.bias.zero_()
@@ -114,8 +114,8 @@ class MessagePassing(Policy):
                 f"train with policy.slots={graph.slots}"
             )
         node_flow, link_flow = known.node_flow, known.link_flow
-        source, target = graph.source, graph.target
-        into, out_of = flow_weights(link_flow, target, graph.nodes), flow_weights(link_flow, source, graph.nodes)
+        target = graph.target
+        into, out_of = flow_shares(graph, known)
         cover = Cover.of(graph, known, out_of)
         level = cover.echelon_periods + cover.fractile * cover.deviation
         scale = 1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION)
@@ -183,15 +183,18 @@ def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link 
     parameters = known.parameters
     values = [
         parameters.lead_time / 4,
-        parameters.unit_cost / _money(graph, known) * 10,
+        parameters.unit_cost / _money(graph, known)[:, graph.target] * 10,
         known.link_flow / known.node_flow[:, graph.target],
         graph.is_supplier[graph.source].to(known.link_flow.dtype).unsqueeze(0),
     ]
     return torch.stack(torch.broadcast_tensors(*values), dim=-1)
 
 
-def _money(graph: InventoryGraph, known: Known) -> Tensor:
-    """The unit of money: the mean over locations with demand of underage cost and price [b, 1]; 1 where that is 0."""
+def _money(graph: InventoryGraph, known: Known) -> NodeValues:
+    """The unit of money: mean underage cost and price over the customers' locations of a node's network [b, N]; 1 where 0."""
     lost = (known.parameters.underage_cost + known.parameters.price) * graph.has_demand
-    unit = lost.sum(1, keepdim=True) / graph.has_demand.sum().clamp_min(1)
+    parts = lost.new_zeros(len(lost), int(graph.component.max()) + 1)
+    total = parts.index_add(1, graph.component, lost)
+    count = parts.index_add(1, graph.component, graph.has_demand.to(lost.dtype).expand(len(lost), -1))
+    unit = (total / count.clamp_min(1.0))[:, graph.component]
     return torch.where(unit > 0, unit, 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gnn_inventory.demand.scenarios import Scenarios
-from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.graph import InventoryGraph, moments
 from gnn_inventory.policies.base_stock import EchelonBaseStock
 from gnn_inventory.references.parameters import demand_grid, link_into, number
 from gnn_inventory.references.reference import Reference
@@ -21,6 +21,8 @@ __all__ = ["chain_of", "serial_optimum"]
 
 CELLS = 80
 """Cells of the grid per unit of standard deviation of normal demand."""
+POINTS = 4_000_000
+"""Most points of a grid."""
 
 
 def serial_optimum(network: Network) -> Reference | None:
@@ -37,6 +39,12 @@ def serial_optimum(network: Network) -> Reference | None:
     known = isinstance(demand, Poisson | NegativeBinomial) or (isinstance(demand, Normal) and demand.clip)
     if not known or any(below <= above for above, below in pairwise(holding)):
         return None
+    mean, std = moments(network.location(chain[-1]))
+    if number(network.location(chain[-1]).underage_cost) == 0 or mean == 0 or std == 0:
+        return None  # nothing costs anything, or nothing is uncertain
+    periods = sum(number(link_into(network, name).lead_time) for name in chain) + len(chain)
+    if periods * (mean + 12 * std) * (CELLS / std if isinstance(demand, Normal) else 1.0) > POINTS:
+        return None  # the grid would not fit into memory
     value, levels = clark_scarf(network, chain, CELLS)
     error = abs(value - clark_scarf(network, chain, CELLS // 2)[0]) if isinstance(demand, Normal) else 0.0
     source = "Clark and Scarf (1960), on a grid" if len(chain) > 1 else "base stock by numeric convolution (Arrow et al. 1951)"

@@ -13,7 +13,10 @@ from gnn_inventory.types import PerScenario
 
 __all__ = ["LINEAR_PROGRAMME", "PERFECT_INFORMATION", "perfect_information", "programme_bound"]
 
-PERFECT_INFORMATION = "perfect information on these scenarios: sells all, holds nothing, buys on the cheapest path"
+PERFECT_INFORMATION = (
+    "perfect information on these scenarios: sells all, holds nothing, buys on the cheapest path; a bound in the long run, "
+    "since goods bought before the counted periods are not charged in them"
+)
 LINEAR_PROGRAMME = "linear programme with perfect information on these scenarios, uncounted periods free; loose: no policy knows demand beforehand"
 
 

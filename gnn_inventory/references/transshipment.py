@@ -74,7 +74,7 @@ def _relaxed(network: Network) -> _Relaxed | None:
     warehouse_lead_time = int(number(link_into(network, hubs[0]).lead_time))
     tau = float(np.sqrt((store_lead_time + 1) * deviation.sum() ** 2 + warehouse_lead_time * variance))
     holding, underage = number(stores[0].holding_cost), number(stores[0].underage_cost)
-    if holding + underage == 0 or underage == 0:
+    if holding == 0 or underage == 0 or tau == 0:
         return None
     quantile = NormalDist().inv_cdf(underage / (underage + holding))
     return _Relaxed(

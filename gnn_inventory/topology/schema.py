@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from gnn_inventory.topology.values import LARGEST
+
 __all__ = [
     "Demand",
     "Link",
@@ -42,10 +44,14 @@ def _not_a_truth_value(value: object) -> object:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_not_a_truth_value)]
+Number = Annotated[float, BeforeValidator(_not_a_truth_value), Field(ge=-LARGEST, le=LARGEST)]
+Mean = Annotated[float, BeforeValidator(_not_a_truth_value), Field(ge=0, le=1e6)]
+"""Of discrete demand: every value up to well above it has a probability in a table."""
 NonNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
-Whole = Annotated[int, BeforeValidator(_not_a_truth_value), Field(ge=1, le=10_000)]
+LONGEST = 10_000
+"""Of lead times, in periods."""
+Whole = Annotated[int, BeforeValidator(_not_a_truth_value), Field(ge=1, le=LONGEST)]
 
 
 class Draw(Strict):
@@ -108,8 +114,8 @@ def _cost(value: PerScenario) -> PerScenario:
 
 def _whole(value: PerScenario) -> PerScenario:
     draw = value.per_scenario
-    if draw.integers is None or draw.low < 1 or draw.times is not None:
-        raise ValueError("expected {per_scenario: {integers: [low, high]}} with low >= 1")
+    if draw.integers is None or draw.low < 1 or draw.high > LONGEST or draw.times is not None:
+        raise ValueError(f"expected {{per_scenario: {{integers: [low, high]}}}} with low >= 1 and high <= {LONGEST}")
     return value
 
 
@@ -147,7 +153,7 @@ class Normal(Strict):
 class Poisson(Strict):
     """Poisson demand: `mean`, units per period."""
 
-    mean: NonNegative
+    mean: Mean
 
 
 class NegativeBinomial(Strict):
@@ -158,6 +164,13 @@ class NegativeBinomial(Strict):
 
     successes: Positive
     probability: Annotated[Number, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _tabled(self) -> "NegativeBinomial":
+        mean = self.successes * (1 - self.probability) / self.probability
+        if mean > 1e6 or mean / self.probability > 1e12:
+            raise ValueError(f"mean: got {mean:g}; expected at most 1e6, with a standard deviation of at most 1e6")
+        return self
 
 
 class Panel(Strict):

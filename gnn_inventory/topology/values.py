@@ -11,10 +11,10 @@ import numpy as np
 
 from gnn_inventory.errors import nearest, problem
 
-__all__ = ["spread"]
+__all__ = ["LARGEST", "spread"]
 
-LARGEST = 1e15
-"""Bound on the bounds of a draw."""
+LARGEST = 1e12
+"""Of any number; beyond it sums in float32 lose units."""
 _DRAW_KEYS = {"uniform", "integers", "seed", "decimals", "times"}
 
 

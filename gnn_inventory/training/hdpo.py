@@ -59,6 +59,7 @@ class Data:
         dev_warm_up: first periods of them that are not counted.
         size: training scenarios.
         periods: simulated per training scenario.
+        warm_up: first periods of a training scenario that are left out of the cost reported as `train`.
         starts: first periods at which a training scenario may start (more than one: it is drawn per step).
     """
 
@@ -67,6 +68,7 @@ class Data:
     dev_warm_up: int
     size: int
     periods: int
+    warm_up: int
     starts: int = 1
 
     def batches(self, settings: Training, epoch: int) -> Iterator[Scenarios]:
@@ -136,7 +138,7 @@ def hdpo(
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
     if folder is not None:
-        saved = folder.checkpoint()
+        saved = folder.checkpoint(data.train.fingerprint)
         if saved is not None:
             best, progress = _restore(policy, optimiser, *saved)
         folder.cut_metrics(progress["epoch"])
@@ -155,11 +157,16 @@ def hdpo(
             norm = _checked_norm(policy, float(cost.detach().mean()), settings, epoch)
             optimiser.step()
             progress["step"] += 1
-            train_cost += float(cost.detach()[:, settings.warm_up :].mean()) * len(batch)
+            train_cost += float(cost.detach()[:, data.warm_up :].mean()) * len(batch)
             largest, count = max(largest, norm), count + len(batch)
             if on_step is not None:
                 on_step()
         dev_cost = mean_cost(policy, graph, dev, data.dev_warm_up)
+        if not math.isfinite(dev_cost):
+            raise TrainingError(
+                f"training: epoch {epoch + 1}: the dev cost is {dev_cost:g}: the policy has left all bounds; "
+                "try a smaller training.learning_rate"
+            )
         progress["epoch"] = epoch + 1
         if dev_cost < progress["best_dev"]:
             best = {name: value.detach().clone() for name, value in policy.state_dict().items()}
@@ -178,12 +185,14 @@ def hdpo(
             folder.append_metrics(line)
             chosen = copy.deepcopy(policy)
             chosen.load_state_dict(best)
-            save_policy(chosen.cpu(), folder.policy_file, data.train.graph)
-            folder.save_checkpoint(*_state(policy, optimiser, best, progress))
+            save_policy(chosen.cpu(), folder.policy_file)
+            folder.save_checkpoint(*_state(policy, optimiser, best, progress), data.train.fingerprint)
         if on_epoch is not None:
             on_epoch(line)
     chosen = copy.deepcopy(policy)
     chosen.load_state_dict(best)
+    if folder is not None and not folder.policy_file.is_file():
+        save_policy(chosen.cpu(), folder.policy_file)
     return Result(chosen.cpu(), progress["best_dev"], metrics)
 
 
@@ -202,7 +211,7 @@ def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
     settings = recipe.training
     if train.count is None:
         drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
-        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods)
+        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up)
     assert recipe.demand is not None
     assert train.periods is not None
     assert dev.periods is not None
@@ -213,7 +222,10 @@ def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
     periods = settings.periods if settings.random_start else train.periods
     chosen = dev.sample(0, min(dev.count, settings.dev_scenarios), dev.periods)
     size = min(train.count, settings.scenarios)
-    return Data(train, chosen, recipe.demand.windows.warm_up, size, periods, train.periods - periods + 1)
+    warm_up = recipe.demand.windows.warm_up
+    if warm_up >= periods:
+        raise InputError(f"{recipe.name}: training.periods: got {periods}; expected more than windows.warm_up, {warm_up}")
+    return Data(train, chosen, warm_up, size, periods, warm_up, train.periods - periods + 1)
 
 
 def _learning_rate(settings: Training, step: int, steps: int) -> float:
@@ -261,17 +273,17 @@ def _restore(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Put a checkpoint back into policy and optimiser; the best weights and where the run is."""
     parts: dict[str, dict[str, Tensor]] = {"policy": {}, "best": {}, "optimiser": {}}
-    for name, value in tensors.items():
-        part, _, rest = name.partition(".")
-        parts[part][rest] = value
-    try:
-        policy.load_state_dict(parts["policy"])
-    except RuntimeError:
-        raise InputError("checkpoint: holds another policy than the recipe says; it is of another recipe") from None
     state = optimiser.state_dict()
-    for name, value in parts["optimiser"].items():
-        number, _, key = name.partition(".")
-        state["state"].setdefault(int(number), {})[key] = value
-    optimiser.load_state_dict(state)
+    try:
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
+        policy.load_state_dict(parts["policy"])
+        for name, value in parts["optimiser"].items():
+            number, _, key = name.partition(".")
+            state["state"].setdefault(int(number), {})[key] = value
+        optimiser.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError):
+        raise InputError("checkpoint: holds another policy than the recipe says; train anew, in another folder") from None
     device = next(policy.parameters()).device
     return {name: value.to(device) for name, value in parts["best"].items()}, progress

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 
 import networkx as nx
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import COLUMNS, PanelDemand, SalesPanel, Windows, load_calendar, load_panel
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.files import parse_yaml, read_yaml
-from gnn_inventory.topology.catalogue import build_network, explicit_mapping, locate, network_mapping
+from gnn_inventory.topology.catalogue import build_network, locate, network_mapping
 from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.topology.schema import Strict
 from gnn_inventory.topology.wording import problems_of
@@ -23,8 +23,9 @@ from gnn_inventory.types import Float, Tensor
 
 __all__ = ["Evaluation", "PanelSettings", "Recipe", "Training", "load_recipe", "recipe_of", "scenario_source"]
 
-Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+CountOrNone = Annotated[int, Field(ge=0, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Rate = Annotated[float, Field(gt=0)]
 
 
@@ -33,8 +34,9 @@ class Training(Strict):
 
     Attributes:
         scenarios: training scenarios, drawn once (a panel: items, at most this many).
-        periods: simulated per scenario, T; the cost of all of them is minimised.
-        warm_up: first periods that are left out of the cost reported as `train`.
+        periods: simulated per scenario, T; the cost of all of them is minimised (a panel: its whole training window, unless
+            `random_start`).
+        warm_up: first periods that are left out of the cost reported as `train` (a panel: its windows' own).
         batch: scenarios per step, B.
         epochs: passes over the scenarios.
         optimiser: adam, adamw or sgd, with torch's defaults but for the learning rate.
@@ -59,13 +61,21 @@ class Training(Strict):
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     gradient_clip: Rate = 1.0
     early_stopping: CountOrNone = 0
-    seed: CountOrNone = 0
+    seed: Seed = 0
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dev_scenarios: Count = 1024
     dev_periods: Count = 100
     dev_warm_up: CountOrNone = 60
     random_start: bool = False
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> "Training":
+        if self.warm_up >= self.periods:
+            raise ValueError(f"warm_up: got {self.warm_up}; expected less than periods, {self.periods}")
+        if self.dev_warm_up >= self.dev_periods:
+            raise ValueError(f"dev_warm_up: got {self.dev_warm_up}; expected less than dev_periods, {self.dev_periods}")
+        return self
 
 
 class Evaluation(Strict):
@@ -74,7 +84,7 @@ class Evaluation(Strict):
     Attributes:
         scenarios: fresh ones (a panel: its items, at most this many).
         periods: simulated per scenario, warm-up included (a panel: the test window).
-        warm_up: first periods that are not counted.
+        warm_up: first periods that are not counted (a panel: its windows' own).
         seed: of the scenarios; they differ from training and dev scenarios whatever it is.
         whole_units: round orders to whole units, feasibly.
     """
@@ -82,8 +92,14 @@ class Evaluation(Strict):
     scenarios: Count = 4096
     periods: Count = 500
     warm_up: CountOrNone = 300
-    seed: CountOrNone = 0
+    seed: Seed = 0
     whole_units: bool = False
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> "Evaluation":
+        if self.warm_up >= self.periods:
+            raise ValueError(f"warm_up: got {self.warm_up}; expected less than periods, {self.periods}")
+        return self
 
 
 class _Windows(Strict):
@@ -96,7 +112,7 @@ class _Windows(Strict):
 
 class _Calendar(Strict):
     file: str
-    columns: list[str]
+    columns: Annotated[list[str], Field(min_length=1)]
 
 
 class PanelSettings(Strict):
@@ -147,6 +163,12 @@ class Recipe:
     training: Training
     evaluation: Evaluation
 
+    def without_device(self) -> str:
+        """What makes one recipe differ from another: all of it but the device."""
+        content = yaml.safe_load(self.to_yaml())
+        del content["training"]["device"]
+        return yaml.safe_dump(content, sort_keys=False)
+
     def to_yaml(self) -> str:
         """The recipe written out: network and all, nothing left to a catalogue or a default."""
         content: dict[str, Any] = {"network": dict(self.mapping), "policy": dict(self.policy)}
@@ -192,21 +214,30 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
         problems.append(f"{where}: demand: missing; network '{network.name}' needs a panel of sales")
     if not is_panel(network) and model.demand is not None:
         problems.append(f"{where}: demand: got a panel; network '{network.name}' states its own demand, remove one of them")
-    for part, warm_up in (("training", model.training.warm_up), ("evaluation", model.evaluation.warm_up)):
-        periods = getattr(model, part).periods
-        if warm_up >= periods:
-            problems.append(f"{where}: {part}.warm_up: got {warm_up}; expected less than {part}.periods, {periods}")
-    if model.training.dev_warm_up >= model.training.dev_periods:
-        problems.append(f"{where}: training.dev_warm_up: got {model.training.dev_warm_up}; expected less than dev_periods")
+    if model.training.random_start and model.demand is None:
+        problems.append(f"{where}: training.random_start: got true; expected it with a panel of sales only")
     if problems:
         raise InputError(problems)
-    return Recipe(name, network, mapping, model.policy, model.demand, model.training, model.evaluation)
+    demand = model.demand
+    if demand is not None and demand.panel is not None:  # the run folder may be read from another folder
+        demand = demand.model_copy(update={"panel": str(Path(demand.panel).absolute())})
+        if demand.calendar is not None:
+            calendar = demand.calendar.model_copy(update={"file": str(Path(demand.calendar.file).absolute())})
+            demand = demand.model_copy(update={"calendar": calendar})
+    return Recipe(name, network, mapping, model.policy, demand, model.training, model.evaluation)
 
 
 def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph | None = None) -> ScenarioSource:
-    """Where the scenarios of a stream come from: the recipe's network, or another one with the same kind of demand."""
+    """Where the scenarios of a stream come from: the demand that the network states, or the recipe's panel where it states one.
+
+    Args:
+        recipe: whose network, and whose panel.
+        stream: "train", "dev" or "test".
+        seed: of the scenarios.
+        network: another network than the recipe's.
+    """
     parsed = recipe.network if network is None else parse_network(network)
-    if recipe.demand is None:
+    if recipe.demand is None or not is_panel(parsed):
         return SyntheticDemand(parsed, seed, stream)
     settings = recipe.demand
     if settings.panel is None:
@@ -240,9 +271,13 @@ def _set(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
         for part in parents:
             if isinstance(place, dict) and part not in place and part in ("training", "evaluation", "demand", "calendar"):
                 place[part] = {}
-            if not isinstance(place, dict) or part not in place or not isinstance(place[part], dict):
+            if not isinstance(place, dict) or part not in place:
                 valid = [str(name) for name in place] if isinstance(place, dict) else []
                 problems.append(f"--set {setting}: unknown key '{part}'; {nearest(part, valid)}")
+                place = None
+                break
+            if not isinstance(place[part], dict):
+                problems.append(f"--set {setting}: '{part}' is {place[part]!r}, a value; expected a key that has keys inside")
                 place = None
                 break
             place = place[part]
@@ -251,8 +286,3 @@ def _set(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     if problems:
         raise InputError(problems)
     return changed
-
-
-def network_as_mapping(network: nx.DiGraph) -> dict[str, Any]:
-    """A network made in Python as a recipe holds it."""
-    return explicit_mapping(network)

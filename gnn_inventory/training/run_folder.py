@@ -1,5 +1,6 @@
 """The run folder: recipe, metrics, best policy, and what is needed to resume bit for bit. Nothing in it is pickled."""
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -13,9 +14,9 @@ from torch import Tensor
 
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.files import replace_file, write_text
-from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import make_policy, policy_name
 from gnn_inventory.policies.base import Policy
+from gnn_inventory.policies.fully_connected import FullyConnected
 from gnn_inventory.training.recipe import Recipe, load_recipe
 
 __all__ = ["SCHEMA", "RunFolder", "load_policy", "save_policy"]
@@ -46,12 +47,19 @@ class RunFolder:
             UsageError: something is there already; nothing is touched.
         """
         self.refuse_existing()
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be made: {error.strerror}; name another folder") from None
         write_text(self.recipe_file, recipe.to_yaml())
 
     def refuse_existing(self) -> None:
         """Raise where something is there already."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        try:
+            there = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be read: {error.strerror}; name another folder") from None
+        if there:
             raise UsageError(f"{self.path}: exists already; name another folder, or go on with it: --resume")
 
     def recipe(self) -> Recipe:
@@ -70,34 +78,61 @@ class RunFolder:
             raise UsageError(f"{self.path}: holds no policy yet; train it: --resume")
         return load_policy(self.policy_file)
 
-    def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Replace the checkpoint; `state` is JSON."""
-        _save(self.checkpoint_file, tensors, state)
+    def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any], data: str = "") -> None:
+        """Replace the checkpoint; `state` is JSON, `data` the fingerprint of what is trained on."""
+        _save(self.checkpoint_file, tensors, {**state, "recipe": self._fingerprint(), "data": data})
 
-    def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and state of the last finished epoch; None before the first."""
-        return _load(self.checkpoint_file) if self.checkpoint_file.exists() else None
+    def checkpoint(self, data: str = "") -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors and state of the last finished epoch; None before the first.
+
+        Raises:
+            InputError: it is damaged, or of another recipe or other data than these.
+        """
+        if not self.checkpoint_file.exists():
+            return None
+        tensors, state = _load(self.checkpoint_file)
+        for key, expected, text in (("recipe", self._fingerprint(), "another recipe"), ("data", data, "other sales")):
+            if state.pop(key, None) != expected:
+                raise InputError(f"{self.checkpoint_file}: is of {text}; expected the checkpoint of this run")
+        return tensors, state
+
+    def _fingerprint(self) -> str:
+        """Of the recipe, whatever device it names."""
+        return hashlib.sha256(self.recipe().without_device().encode()).hexdigest()
 
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Add a line."""
         with open(self.metrics_file, "a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """One dictionary per epoch."""
-        if not self.metrics_file.exists():
-            return []
-        return [json.loads(line) for line in self.metrics_file.read_text(encoding="utf-8").splitlines()]
+    def metrics(self, epochs: int | None = None) -> list[dict[str, Any]]:
+        """One dictionary per epoch, of the first `epochs` ones (all where None).
+
+        Raises:
+            InputError: a line is damaged, or lines are missing.
+        """
+        try:
+            text = self.metrics_file.read_text(encoding="utf-8") if self.metrics_file.exists() else ""
+            lines = text.splitlines()[:epochs]
+            found = [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise InputError(f"{self.metrics_file}: damaged ({error}); expected a line of JSON per epoch") from None
+        if [line.get("epoch") if isinstance(line, dict) else None for line in found] != list(range(1, len(found) + 1)) or (
+            epochs is not None and len(found) < epochs
+        ):
+            expected = "1, 2, ..." if epochs is None else f"1 to {epochs}, where the checkpoint stands"
+            raise InputError(f"{self.metrics_file}: damaged: epochs are missing; expected {expected}; train anew elsewhere")
+        return found
 
     def cut_metrics(self, epochs: int) -> None:
         """Drop the lines after an epoch: those of a run that was stopped before its checkpoint."""
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics_file.exists() else []
-        write_text(self.metrics_file, "".join(lines[:epochs]))
+        kept = self.metrics(epochs)
+        write_text(self.metrics_file, "".join(json.dumps(line) + "\n" for line in kept))
 
 
-def save_policy(policy: Policy, path: str | Path, graph: InventoryGraph) -> None:
-    """Write a policy as safetensors, its name, settings and the locations it was trained on in the metadata."""
-    state = {"policy": policy_name(policy), "config": policy.config, "nodes": graph.labels}
+def save_policy(policy: Policy, path: str | Path) -> None:
+    """Write a policy as safetensors, its name, settings and the places that it belongs to in the metadata."""
+    state = {"policy": policy_name(policy), "config": policy.config, "places": policy.places}
     _save(Path(path), {name: value.detach() for name, value in policy.state_dict().items()}, state)
 
 
@@ -111,17 +146,19 @@ def load_policy(path: str | Path) -> Policy:
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     tensors, state = _load(path)
-    if "policy" not in state:
-        raise InputError(f"{path}: holds no policy; expected a file written by training")
-    policy = make_policy(state["policy"], **state["config"])
-    for name, value in tensors.items():  # parameters that belong to a network have its size
-        owner = policy.get_submodule(name.rpartition(".")[0]) if "layers" not in name else None
-        if owner is not None and getattr(owner, name.rpartition(".")[2]).shape != value.shape:
-            setattr(owner, name.rpartition(".")[2], torch.nn.Parameter(torch.zeros_like(value)))
-    if state["policy"] == "fully_connected":
-        sizes = [tensors[f"layers.{number}.weight"].shape for number in range(len(tensors) // 2)]
-        policy.layers = torch.nn.ModuleList(torch.nn.Linear(columns, rows) for rows, columns in sizes)
-    policy.load_state_dict(tensors)
+    try:
+        policy = make_policy(state["policy"], **state["config"])
+        policy.places = tuple(state["places"])
+        for name, value in tensors.items():  # parameters that belong to a network have its size
+            if policy.places and "." not in name:
+                setattr(policy, name, torch.nn.Parameter(torch.zeros_like(value)))
+        if isinstance(policy, FullyConnected):
+            sizes = [tensors[f"layers.{number}.weight"].shape for number in range(len(tensors) // 2)]
+            policy.layers = torch.nn.ModuleList(torch.nn.Linear(columns, rows) for rows, columns in sizes)
+        policy.load_state_dict(tensors)
+    except (KeyError, TypeError, AttributeError, RuntimeError, InputError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: holds no policy of this library ({reason}); expected a file written by training") from None
     return policy.to(next(iter(tensors.values())).dtype)
 
 
@@ -135,9 +172,11 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             found = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            found = found if isinstance(found, dict) else {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
-    except (SafetensorError, OSError, struct.error) as error:
+    except (SafetensorError, OSError, ValueError, struct.error) as error:
         raise InputError(f"{path}: truncated or not a safetensors file ({error}); expected one that training wrote") from None
     if found.get("schema") != SCHEMA:
         raise InputError(f"{path}: got schema version {found.get('schema')}; expected {SCHEMA}: use the version that wrote it")
-    return tensors, found["state"]
+    state = found.get("state")
+    return tensors, state if isinstance(state, dict) else {}
