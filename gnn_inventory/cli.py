@@ -59,11 +59,11 @@ def list_catalogue() -> None:
     from gnn_inventory.files import read_yaml
     from gnn_inventory.topology.catalogue import catalogue
 
-    for title, kind in (("networks", "topologies"), ("recipes", "training")):
+    for title, kind in (("networks", "topologies"), ("recipes", "training"), ("suites", "training/suites")):
         print(f"{title}:")
         for name, path in catalogue(kind).items():
             content = read_yaml(path)
-            print(f"  {name:36} {content.get('source') or content.get('policy', {}).get('name', '')}")
+            print(f"  {name:36} {content.get('source') or content.get('about') or content.get('policy', {}).get('name', '')}")
 
 
 @app.command()
@@ -182,6 +182,56 @@ def evaluate(
         print(json.dumps(objects[0] if len(objects) == 1 else objects))
     else:
         _print_table(names, results)
+
+
+@app.command()
+def benchmark(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results; gone on with if it is there.")],
+    suite: Annotated[str, typer.Argument(help="A suite of the catalogue (quick, full, ...), or a YAML file.")] = "quick",
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0, help="Budget of this call.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="For panels of sales: demand.panel=FILE and the like.")
+    ] = None,
+) -> None:
+    """Train and test policies on problems, within a budget, into one table."""
+    from gnn_inventory.benchmark.run import run_suite
+    from gnn_inventory.benchmark.suite import Cell, load_suite
+    from gnn_inventory.benchmark.table import write_tables
+
+    loaded = load_suite(suite)
+    with _progress(None, "benchmark") as (start, advance, describe):
+        done = 0
+
+        def on_cell(number: int, count: int, cell: Cell) -> None:
+            nonlocal done
+            start(count)
+            advance(number - 1 - done)
+            done = number - 1
+            describe(cell.folder)
+
+        try:
+            outcomes, left = run_suite(loaded, output, minutes, settings or (), on_cell)
+        except KeyboardInterrupt:
+            raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
+    rows = write_tables(outcomes, left, output)
+    _print_summary(rows, len(left), output)
+
+
+def _print_summary(rows: list[dict[str, Any]], left: int, output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in ("problem", "policy", "settings", "seeds", "cost per store", "worst gap (95 %)", "over", "s"):
+        table.add_column(column, justify="left" if column in ("problem", "policy", "settings", "over") else "right")
+    for row in rows:
+        gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f})"
+        values = [row["problem"], row["policy"], row["settings"], str(row["seeds"]), f"{row['cost per store']:.4f}"]
+        table.add_row(*values, gap, row["over"], str(row["training seconds"]))
+    console = Console(width=max(150, Console().width))
+    console.print(table)
+    rest = f"; {left} trainings are not done: the same command goes on (a panel of sales needs --set demand.panel=FILE)"
+    console.print(f"{output}: table.md, table.csv, table.json, cells.csv, gaps.svg{rest if left else ''}", highlight=False)
 
 
 def _print_table(names: list[str], results: "list[EvaluationResult]") -> None:

@@ -12,7 +12,7 @@ from gnn_inventory.files import replace_file
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.topology.schema import Location, PerScenario, Supplier
 
-__all__ = ["draw_network", "draw_training"]
+__all__ = ["draw_gaps", "draw_network", "draw_training"]
 
 FORMATS = (".svg", ".png", ".pdf")
 COLOURS = {"supplier": "#8d99ae", "location": "#e9c46a", "customers": "#2a9d8f"}
@@ -64,11 +64,42 @@ def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path) -> Non
     _write(figure, path)
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
+def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw the gap of every training and instance with its 95 % interval: a panel per problem, a line per policy.
+
+    Args:
+        outcomes: each with `problem`, `policy`, `gap_percent`, `gap_ci95` and `reference`.
+        path: of the picture.
+    """
+    problems = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
+    rows = {problem: list(dict.fromkeys(o["policy"] for o in outcomes if o["problem"] == problem)) for problem in problems}
+    heights = [len(rows[problem]) + 1.2 for problem in problems]
+    figure, panels = _figure(7, 0.45 * sum(heights) + 0.5, rows=len(problems), heights=heights)
+    for axes, problem in zip(panels, problems, strict=True):
+        for line, policy in enumerate(rows[problem]):
+            members = [o for o in outcomes if o["problem"] == problem and o["policy"] == policy]
+            places = [line + 0.6 * ((number + 0.5) / len(members) - 0.5) for number in range(len(members))]
+            gaps = [member["gap_percent"] for member in members]
+            errors = [max(high - gap, 0.0) for gap, (_, high) in zip(gaps, (m["gap_ci95"] for m in members), strict=True)]
+            axes.errorbar(gaps, places, xerr=errors, fmt="o", ms=2.5, lw=0.7, color="#2a9d8f", ecolor="#8d99ae")
+        axes.set_yticks(range(len(rows[problem])), rows[problem], fontsize=7)
+        axes.set_ylim(len(rows[problem]) - 0.4, -0.6)
+        axes.axvline(0.0, color="#555555", lw=0.7)
+        kinds = sorted({o["reference"]["kind"].replace("_", " ") for o in outcomes if o["problem"] == problem})
+        axes.set_title(f"{problem}: percent over the {' or '.join(kinds)}", fontsize=8, loc="left")
+        axes.tick_params(axis="x", labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+    _write(figure, path)
+
+
+def _figure(width: float, height: float, rows: int = 0, heights: Sequence[float] = ()) -> tuple[Any, Any]:
+    """A figure and its axes; with `rows`, a list of axes below each other."""
     from matplotlib.figure import Figure  # here, since only pictures need it
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    if not rows:
+        return figure, figure.subplots()
+    return figure, list(figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0])
 
 
 def _write(figure: Any, path: str | Path) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "catalogue",
     "load_network",
     "locate",
+    "locate_in",
     "many_warehouses",
     "network_mapping",
     "one_store",
@@ -30,7 +31,7 @@ __all__ = [
 
 
 def catalogue(kind: str) -> dict[str, Path]:
-    """Name -> file of the catalogue of `kind`: "topologies" or "training"."""
+    """Name -> file of the catalogue of `kind`: "topologies", "training" or "training/suites"."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "catalogue" / kind  # in a wheel
     folder = installed if installed.is_dir() else package.parent / kind  # in a checkout
@@ -43,7 +44,12 @@ def locate(name: str | Path, kind: str) -> Path:
     Raises:
         UsageError: neither is there, with the nearest name, or the path is a folder.
     """
-    path, names = Path(name), catalogue(kind)
+    return locate_in(name, catalogue(kind))
+
+
+def locate_in(name: str | Path, names: Mapping[str, Path]) -> Path:
+    """The same, in a given catalogue: name -> file."""
+    path = Path(name)
     if str(name) in names:
         return names[str(name)]
     if path.is_dir():

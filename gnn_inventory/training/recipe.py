@@ -21,7 +21,7 @@ from gnn_inventory.topology.schema import Strict
 from gnn_inventory.topology.wording import problems_of
 from gnn_inventory.types import Float, Tensor
 
-__all__ = ["Evaluation", "PanelSettings", "Recipe", "Training", "load_recipe", "recipe_of", "scenario_source"]
+__all__ = ["Evaluation", "PanelSettings", "Recipe", "Training", "load_recipe", "recipe_of", "scenario_source", "with_settings"]
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 CountOrNone = Annotated[int, Field(ge=0, le=10**9)]
@@ -196,7 +196,7 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
         content["network"] = network_mapping(network)
     elif isinstance(network, Mapping) and "name" not in network:
         content["network"] = {"name": path.stem, **network}
-    return recipe_of(_set(content, settings), path.stem, str(path))
+    return recipe_of(with_settings(content, settings), path.stem, str(path))
 
 
 def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
@@ -257,8 +257,8 @@ def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph 
     return PanelDemand(parsed, panel, windows, stream, seed, calendar)
 
 
-def _set(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """The recipe with `key=value` settings put in; a key whose parent is not there is an error."""
+def with_settings(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """A mapping with `key=value` settings put in, keys dotted, values YAML; a key whose parent is not there is an error."""
     changed = deepcopy(dict(content))
     problems = []
     for setting in settings:

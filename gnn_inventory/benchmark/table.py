@@ -1,0 +1,152 @@
+"""The tables and the picture of a suite's outcomes: every gap with its reference and its interval."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnn_inventory.benchmark.run import Outcome
+from gnn_inventory.benchmark.suite import Cell
+from gnn_inventory.files import write_text
+from gnn_inventory.picture import draw_gaps
+
+__all__ = ["markdown", "summarise", "with_gaps", "write_tables"]
+
+BEST = "lowest mean cost in this table, on the same scenarios"
+
+
+def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
+    """The outcomes, with a gap to the best of them where theory gives no reference.
+
+    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels.
+
+    Args:
+        outcomes: as `run_suite` gives them.
+        costs: the folder of the cost of each scenario.
+    """
+    found = []
+    for outcome in outcomes:
+        if "reference" not in outcome:
+            rivals = [other for other in outcomes if _place(other) == _place(outcome)]
+            best = min(rivals, key=lambda other: other["cost"])
+            over = np.load(costs / outcome["costs"], allow_pickle=False) - np.load(costs / best["costs"], allow_pickle=False)
+            percent = 100 * over / abs(best["cost"])
+            mean, error = float(percent.mean()), float(percent.std(ddof=1)) / math.sqrt(len(percent))
+            reference = {"kind": "best_known", "value": best["cost"], "source": BEST}
+            interval = [mean - 1.96 * error, mean + 1.96 * error]
+            outcome = {**outcome, "reference": reference, "gap_percent": mean, "gap_ci95": interval}
+        found.append(outcome)
+    return found
+
+
+def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """One row per problem and policy: the worst of all seeds and instances counts.
+
+    A problem whose instances are few settings of its network has a row for each of them where a cost is all that is known.
+    """
+    groups: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        single = "" if outcome["reference"]["kind"] == "optimum" else _words(outcome["instance"])
+        groups.setdefault((outcome["problem"], single, outcome["policy"], _words(outcome["settings"])), []).append(outcome)
+    rows = []
+    for (problem, instance, policy, settings), members in sorted(groups.items()):
+        worst = max(members, key=lambda member: member["gap_percent"])
+        trainings = {(member["seed"], member["training_seconds"]) for member in members}
+        low, high = worst["gap_ci95"]
+        rows.append(
+            {
+                "problem": problem + (f" ({instance})" if instance else ""),
+                "policy": policy,
+                "settings": settings,
+                "instances": len({_words(member["instance"]) for member in members}),
+                "seeds": len({member["seed"] for member in members}),
+                "training scenarios": worst["training_scenarios"],
+                "cost per store": round(float(np.mean([member["cost_per_store"] for member in members])), 4),
+                "worst gap %": round(worst["gap_percent"], 3),
+                "low": round(low, 3),
+                "high": round(high, 3),
+                "mean gap %": round(float(np.mean([member["gap_percent"] for member in members])), 3),
+                "over": worst["reference"]["kind"].replace("_", " "),
+                "training seconds": round(float(np.mean([seconds for _, seconds in trainings]))),
+                "test scenarios": worst["scenarios"],
+                "recipe": worst["recipe"],
+                "machine": worst["machine"],
+                "date": max(member["date"] for member in members),
+            }
+        )
+    return rows
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The summary as a Markdown table."""
+    header = [
+        "problem",
+        "policy (recipe)",
+        "trained on",
+        "instances x seeds",
+        "cost per store",
+        "worst gap (95 %)",
+        "mean gap",
+        "s",
+    ]
+    lines = [header, ["---"] * len(header)]
+    for row in rows:
+        settings = f", {row['settings']}" if row["settings"] else ""
+        gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f}) over the {row['over']}"
+        lines.append(
+            [
+                row["problem"],
+                f"{row['policy']} (`{row['recipe']}`{settings})",
+                str(row["training scenarios"]),
+                f"{row['instances']} x {row['seeds']}",
+                f"{row['cost per store']:.4f}",
+                gap,
+                f"{row['mean gap %']:.3f} %",
+                str(row["training seconds"]),
+            ]
+        )
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path) -> list[dict[str, Any]]:
+    """Write `cells.csv`, `table.csv`, `table.md`, `table.json` and `gaps.svg` into a suite's folder; the summary's rows."""
+    full = with_gaps(outcomes, folder / "costs")
+    rows = summarise(full)
+    flat = [{**outcome, "reference": outcome["reference"]["value"], "kind": outcome["reference"]["kind"]} for outcome in full]
+    write_text(folder / "cells.csv", _csv([{key: _cell(value) for key, value in row.items()} for row in flat]))
+    write_text(folder / "table.csv", _csv(rows))
+    dates, machines = sorted({row["date"] for row in rows}), sorted({row["machine"] for row in rows})
+    about = f"{'; '.join(machines)}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}" if rows else "nothing has been run"
+    missing = f"; {len(left)} trainings are not done yet" if left else ""
+    write_text(folder / "table.md", markdown(rows) + f"\nMeasured on {about}{missing}. s: seconds of one training, on average.\n")
+    write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full, "left": [cell.folder for cell in left]}, indent=1))
+    if full:
+        draw_gaps(full, folder / "gaps.svg")
+    return rows
+
+
+def _place(outcome: Outcome) -> tuple[Any, ...]:
+    """Where a cost was measured: costs of equal places can be compared."""
+    return outcome["problem"], _words(outcome["instance"]), outcome["scenarios"], outcome["periods"]
+
+
+def _words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in settings.items())
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()

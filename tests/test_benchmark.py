@@ -1,0 +1,146 @@
+"""Suites: which cells there are, what a budget leaves, what a gap is held against, and what stands in the tables."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from gnn_inventory.benchmark.run import run_suite
+from gnn_inventory.benchmark.suite import Suite, load_suite, suites
+from gnn_inventory.benchmark.table import markdown, with_gaps, write_tables
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.topology.catalogue import build_network, network_mapping
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.recipe import load_recipe, with_settings
+
+TINY = {"training.scenarios": [32], "training.batch": [16], "training.epochs": [2], "training.dev_scenarios": [8]}
+SUITE = {
+    "about": "a suite that runs in seconds",
+    "minutes": 5,
+    "seeds": [0, 1],
+    "problems": {
+        "one store": {
+            "network": "one_store_backlogged",
+            "instances": {"link.lead_time": [1, 2]},
+            "evaluation": {"scenarios": 16, "periods": 40, "warm_up": 20},
+            "policies": {
+                "base stock": {"recipe": "one_store_backlogged_base_stock", "vary": TINY},
+                "message passing": {"recipe": "one_store_backlogged_any", "shared": True, "vary": TINY, "seeds": [0]},
+            },
+        },
+        "one warehouse": {
+            "network": "one_warehouse",
+            "evaluation": {"scenarios": 16, "periods": 40, "warm_up": 20},
+            "policies": {
+                "base stock": {"recipe": "one_warehouse_base_stock", "vary": TINY},
+                "echelon": {"recipe": "one_warehouse_echelon_base_stock", "vary": TINY},
+            },
+        },
+    },
+}
+
+
+def test_cells_touch_every_problem_before_the_second_seed():
+    cells = list(Suite.model_validate(SUITE).cells())
+    # base stock is trained on 2 instances, message passing once for both, each warehouse policy once: 2 + 1 + 2, then 2 + 2
+    assert [cell.seed for cell in cells] == [0] * 5 + [1] * 4
+    assert len({cell.folder for cell in cells}) == len(cells)
+    shared = next(cell for cell in cells if cell.policy == "message passing")
+    assert len(shared.instances) == 2
+    assert not any(setting.startswith("network.") for setting in shared.settings)
+    assert [cell.settings[0] for cell in cells[:2]] == ["network.link.lead_time=1", "network.link.lead_time=2"]
+
+
+def test_a_suite_resumes_and_its_tables_hold_what_the_cells_gave(tmp_path):
+    suite, folder = Suite.model_validate(SUITE), tmp_path / "suite"
+    outcomes, left = run_suite(suite, folder, minutes=0)
+    assert (outcomes, len(left)) == ([], 9)
+    outcomes, left = run_suite(suite, folder)
+    assert (len(outcomes), left) == (2 * 2 + 2 + 2 * 2, [])
+    before = {path: path.read_bytes() for path in (folder / "runs").glob("*/policy.safetensors")}
+    seen = []
+    again, _ = run_suite(suite, folder, on_cell=lambda *call: seen.append(call))
+    assert (again, seen) == (outcomes, [])
+    assert before == {path: path.read_bytes() for path in before}
+    rows = write_tables(outcomes, [], folder)
+    assert len(rows) == 4
+    with open(folder / "cells.csv", newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert [float(cell["cost"]) for cell in cells] == [outcome["cost"] for outcome in outcomes]
+    for name in ("table.md", "table.csv", "table.json", "gaps.svg"):
+        assert (folder / name).stat().st_size > 0
+    summary = {(row["problem"], row["policy"]): row for row in rows}
+    one = summary["one store", "base stock"]
+    gaps = [float(cell["gap_percent"]) for cell in cells if (cell["problem"], cell["policy"]) == ("one store", "base stock")]
+    assert (one["instances"], one["seeds"], one["over"]) == (2, 2, "optimum")
+    assert one["worst gap %"] == round(max(gaps), 3)
+    assert one["low"] < one["worst gap %"] < one["high"]
+    assert markdown(rows).count("\n") == 2 + 4
+
+
+def test_the_best_of_the_table_is_the_reference_where_theory_has_none(tmp_path):
+    costs = {"a": [2.0, 4.0, 6.0, 8.0], "b": [2.2, 4.4, 6.2, 8.8]}
+    outcomes = []
+    for name, values in costs.items():
+        np.save(tmp_path / f"{name}.npy", np.array(values))
+        outcome = {"problem": "p", "instance": {}, "policy": name, "cost": float(np.mean(values)), "scenarios": 4, "periods": 9}
+        outcomes.append({**outcome, "costs": f"{name}.npy"})
+    best, other = with_gaps(outcomes, tmp_path)
+    assert (best["gap_percent"], best["gap_ci95"]) == (0.0, [0.0, 0.0])
+    assert best["reference"]["kind"] == other["reference"]["kind"] == "best_known"
+    # differences 0.2, 0.4, 0.2, 0.8 of a best mean of 5: mean 8 %, standard deviation of 4, 8, 4, 16 is 5.66 %
+    assert other["gap_percent"] == pytest.approx(8.0)
+    half = 1.96 * np.std([4, 8, 4, 16], ddof=1) / 2
+    assert other["gap_ci95"] == [pytest.approx(8 - half), pytest.approx(8 + half)]
+
+
+def test_a_budget_that_ends_in_mid_training_leaves_a_run_that_is_gone_on_with(tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 100))
+    suite, whole, parts = Suite.model_validate(SUITE), tmp_path / "whole", tmp_path / "parts"
+    run_suite(suite, whole)
+    with monkeypatch.context() as context:
+        context.setattr("gnn_inventory.benchmark.run.time.monotonic", lambda: next(clock))
+        _, left = run_suite(suite, parts, minutes=2.5)  # the second epoch of the first cell would be past it
+    assert len(left) == 9
+    assert any((parts / "runs").glob("*/checkpoint.safetensors"))
+    run_suite(suite, parts)
+    for path in (whole / "runs").glob("*/policy.safetensors"):
+        assert path.read_bytes() == (parts / path.relative_to(whole)).read_bytes()
+
+
+def test_folders_that_hold_something_else(tmp_path):
+    suite = Suite.model_validate(SUITE)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("keep me")
+    with pytest.raises(UsageError, match="holds no suite"):
+        run_suite(suite, tmp_path / "full")
+    run_suite(suite, tmp_path / "suite", minutes=0)
+    other = json.loads(json.dumps(SUITE))
+    other["problems"].pop("one store")
+    with pytest.raises(UsageError, match="another suite"):
+        run_suite(Suite.model_validate(other), tmp_path / "suite", minutes=0)
+
+
+def test_mistakes_of_a_suite_are_reported_at_once(tmp_path):
+    wrong = json.loads(json.dumps(SUITE))
+    wrong["minutes"] = 0
+    wrong["problems"]["one store"]["policies"]["base stock"]["recipee"] = "x"
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(InputError) as caught:
+        load_suite(str(tmp_path / "wrong.yaml"))
+    assert len(caught.value.problems) == 2
+    with pytest.raises(UsageError, match="did you mean 'quick'"):
+        load_suite("quik")
+
+
+@pytest.mark.parametrize("name", sorted(suites()))
+def test_every_cell_of_a_suite_of_the_catalogue_has_its_recipe_and_its_networks(name):
+    suite = load_suite(name)
+    for cell in suite.cells():
+        recipe = load_recipe(cell.contender.recipe, cell.settings)
+        assert recipe.training.seed == cell.seed
+        for instance in cell.instances:
+            settings = [f"{key}={value}" for key, value in instance.items()]
+            parse_network(build_network(with_settings(network_mapping(suite.problems[cell.problem].network), settings)))
