@@ -59,8 +59,8 @@ def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios
         past = demand[:, now - window : now].clone()  # a view would lead to the future
         seen = Observation(state.on_hand, state.in_transit, past, scenarios.calendar[period])
         desired = decide(seen)
-        orders = proportional(graph, state.on_hand, desired.orders, desired.keep)
-        if whole:
+        orders = desired.orders if desired.free else proportional(graph, state.on_hand, desired.orders, desired.keep)
+        if whole and not desired.free:
             orders = whole_units(graph, state.on_hand, orders)
         after, outcome = step(graph, scenarios.parameters, timing, state, orders, demand[:, now])
         yield Period(state, orders, outcome)

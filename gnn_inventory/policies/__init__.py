@@ -8,6 +8,7 @@ from gnn_inventory.policies.equal_fractile import EqualFractile
 from gnn_inventory.policies.fully_connected import FullyConnected
 from gnn_inventory.policies.just_in_time import JustInTime
 from gnn_inventory.policies.message_passing import MessagePassing
+from gnn_inventory.policies.newsvendor import FixedQuantile, NewsvendorQuantile, NewsvendorWithReturns, TransformedQuantile
 from gnn_inventory.policies.published_message_passing import PublishedMessagePassing
 from gnn_inventory.policies.reorder_point import ReorderPoint
 
@@ -18,10 +19,14 @@ POLICIES: dict[str, type[Policy]] = {
     "capped_base_stock": CappedBaseStock,
     "echelon_base_stock": EchelonBaseStock,
     "equal_fractile": EqualFractile,
+    "fixed_quantile": FixedQuantile,
     "fully_connected": FullyConnected,
     "message_passing": MessagePassing,
+    "newsvendor_quantile": NewsvendorQuantile,
+    "newsvendor_with_returns": NewsvendorWithReturns,
     "published_message_passing": PublishedMessagePassing,
     "reorder_point": ReorderPoint,
+    "transformed_quantile": TransformedQuantile,
 }
 """Name -> policy that can be trained."""
 ORACLES: dict[str, type[Oracle]] = {"just_in_time": JustInTime}

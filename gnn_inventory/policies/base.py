@@ -65,10 +65,12 @@ class Desired:
     Attributes:
         orders: on links [B, E], units.
         keep: what each location wants to keep, for its customers or for later [B, N], units; None where the policy has no say.
+        free: whether the orders stand as they are, feasible or not: for yardsticks that may return goods.
     """
 
     orders: LinkPerScenario
     keep: NodePerScenario | None = None
+    free: bool = False
 
 
 Decide = Callable[[Observation], Desired]
@@ -100,6 +102,9 @@ class Policy(nn.Module, ABC):
 
     def fit_to(self, graph: InventoryGraph) -> None:
         """Make the parameters that belong to a network's locations, for policies that are tied to one."""
+
+    def prepare(self, graph: InventoryGraph, scenarios: Scenarios) -> None:
+        """Take from the training scenarios what no gradient finds, for policies that hold a forecaster."""
 
     def refuse_other_places(self, graph: InventoryGraph) -> None:
         """For policies that are tied to a network: refuse another one.

@@ -134,6 +134,8 @@ def hdpo(
     policy.to(device, dtype)
     dev = data.dev.to(device, dtype)
     steps = steps_per_epoch(data.size, settings.batch)
+    if not any(value.requires_grad for value in policy.parameters()):
+        return _untrained(policy, graph, dev, data, folder, on_epoch)
     optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
@@ -194,6 +196,27 @@ def hdpo(
     if folder is not None and not folder.policy_file.is_file():
         save_policy(chosen.cpu(), folder.policy_file)
     return Result(chosen.cpu(), progress["best_dev"], metrics)
+
+
+def _untrained(
+    policy: Policy,
+    graph: InventoryGraph,
+    dev: Scenarios,
+    data: Data,
+    folder: RunFolder | None,
+    on_epoch: Callable[[dict[str, Any]], None] | None,
+) -> Result:
+    """The result of a policy that has nothing to train: one line of metrics, and the policy as it is."""
+    began = time.perf_counter()
+    cost = mean_cost(policy, graph, dev, data.dev_warm_up)
+    line = {"epoch": 1, "train": cost, "dev": cost, "best_dev": cost, "seconds": round(time.perf_counter() - began, 3)}
+    if folder is not None:
+        folder.cut_metrics(0)
+        folder.append_metrics(line)
+        save_policy(policy.cpu(), folder.policy_file)
+    if on_epoch is not None:
+        on_epoch(line)
+    return Result(policy.cpu(), cost, [line])
 
 
 @torch.no_grad()

@@ -149,8 +149,11 @@ def load_policy(path: str | Path) -> Policy:
     try:
         policy = make_policy(state["policy"], **state["config"])
         policy.places = tuple(state["places"])
-        for name, value in tensors.items():  # parameters that belong to a network have its size
-            if policy.places and "." not in name:
+        buffers = dict(policy.named_buffers())
+        for name, value in tensors.items():  # what belongs to a network, or to its sales, has their size
+            if name in buffers:
+                setattr(policy, name, torch.zeros_like(value))
+            elif policy.places and "." not in name:
                 setattr(policy, name, torch.nn.Parameter(torch.zeros_like(value)))
         if isinstance(policy, FullyConnected):
             sizes = [tensors[f"layers.{number}.weight"].shape for number in range(len(tensors) // 2)]
@@ -159,7 +162,7 @@ def load_policy(path: str | Path) -> Policy:
     except (KeyError, TypeError, AttributeError, RuntimeError, InputError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: holds no policy of this library ({reason}); expected a file written by training") from None
-    return policy.to(next(iter(tensors.values())).dtype)
+    return policy.to(next((value.dtype for value in tensors.values() if value.is_floating_point()), torch.float32))
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
