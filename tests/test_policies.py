@@ -22,14 +22,21 @@ def drawn(network, count=16, length=20, seed=3):
 
 def served(name):
     """A network that the policy serves."""
-    return gi.transshipment() if name == "equal_fractile" else gi.one_warehouse()
+    return {"equal_fractile": gi.transshipment, "newsvendor_with_returns": gi.one_store}.get(name, gi.one_warehouse)()
+
+
+def fitted(name):
+    """The policy, put on the network that it serves, on which the scenarios are."""
+    graph, scenarios = drawn(served(name))
+    policy = make_policy(name)
+    policy.fit_to(graph)
+    policy.prepare(graph, drawn(served(name), length=60)[1])
+    return policy, graph, scenarios
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_future_changes_no_decision(name):
-    graph, scenarios = drawn(served(name))
-    policy = make_policy(name)
-    policy.fit_to(graph)
+    policy, graph, scenarios = fitted(name)
     before = [period.orders for period in periods(policy, graph, scenarios)]
     scenarios.demand[:, 10:] += 5.0
     after = [period.orders for period in periods(policy, graph, scenarios)]
@@ -39,9 +46,7 @@ def test_the_future_changes_no_decision(name):
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_scenario_changes_no_other(name):
-    graph, scenarios = drawn(served(name))
-    policy = make_policy(name)
-    policy.fit_to(graph)
+    policy, graph, scenarios = fitted(name)
     before = costs(policy, graph, scenarios)
     scenarios.demand[0] *= 2
     after = costs(policy, graph, scenarios)

@@ -143,7 +143,7 @@ class FixedQuantile(NewsvendorQuantile):
         self.logit = nn.Parameter(torch.tensor(1.5))
 
     def quantile(self, ratio: NodeValues) -> NodeValues:
-        return torch.sigmoid(self.logit).expand_as(ratio)
+        return _within_grid(self.logit).expand_as(ratio)
 
 
 class TransformedQuantile(NewsvendorQuantile):
@@ -158,13 +158,18 @@ class TransformedQuantile(NewsvendorQuantile):
                 value.uniform_(-0.3, 0.3, generator=random)
 
     def quantile(self, ratio: NodeValues) -> NodeValues:
-        return torch.sigmoid(self.map(ratio.unsqueeze(-1)).squeeze(-1) + 1.5)
+        return _within_grid(self.map(ratio.unsqueeze(-1)).squeeze(-1) + 1.5)
 
 
 class NewsvendorWithReturns(NewsvendorQuantile):
     """The same as p / (p + h), with goods returned where there are too many: not admissible, a yardstick of the forecaster."""
 
     returns = True
+
+
+def _within_grid(values: Tensor) -> Tensor:
+    """A quantile between the lowest and the highest that are known, from any number: beyond them nothing has a gradient."""
+    return QUANTILES[0] + (QUANTILES[-1] - QUANTILES[0]) * torch.sigmoid(values)
 
 
 def _interpolated(values: Tensor, grid: Tensor, at: Tensor) -> Tensor:

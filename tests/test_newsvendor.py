@@ -1,0 +1,104 @@
+"""The newsvendor family: what it forecasts against theory, what it orders by hand, what it refuses."""
+
+import networkx as nx
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.policies import FixedQuantile, NewsvendorQuantile, NewsvendorWithReturns, TransformedQuantile
+from gnn_inventory.policies.base import Known, UnsupportedNetworkError
+from gnn_inventory.policies.forecast import QUANTILES
+from gnn_inventory.policies.newsvendor import _interpolated
+from gnn_inventory.rollout import periods
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.run_folder import load_policy, save_policy
+
+
+def shops(count=1, **node):
+    """supplier -> shops with Poisson demand of 20 and a lead time of 2."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    for number in range(count):
+        demand = {"poisson": {"mean": 20.0}}
+        network.add_node(f"shop_{number}", holding_cost=1.0, price=9.0, unmet_demand="lost", demand=demand, **node)
+        network.add_edge("supplier", f"shop_{number}", lead_time=2)
+    return network
+
+
+def drawn(network, count, length, stream="train"):
+    source = SyntheticDemand(parse_network(network), 0, stream)
+    return source.graph, source.sample(0, count, length)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    graph, scenarios = drawn(shops(), 400, 80)
+    policy = NewsvendorQuantile(window=8)
+    policy.prepare(graph, scenarios)
+    return policy, graph
+
+
+def test_forecasts_are_the_quantiles_of_the_total(prepared):
+    """Three periods of Poisson demand of 20 are Poisson 60: its quantiles, and the share of totals below the forecast."""
+    policy, graph = prepared
+    _, fresh = drawn(shops(), 2000, 11, "test")
+    shop = graph.labels.index("shop_0")
+    past, total = fresh.demand[:, :8, shop], fresh.demand[:, 8:, shop].sum(1)
+    found = policy._fitted.predict(past, torch.zeros(2000, 0), torch.full((2000,), 3.0))
+    for column, quantile in enumerate(QUANTILES):
+        covered = float((total <= found[:, column]).float().mean())
+        assert covered == pytest.approx(quantile, abs=0.06), quantile
+    assert float(found[:, QUANTILES.index(0.9)].mean()) == pytest.approx(70.0, rel=0.05)  # Poisson(60): P(D <= 70) = 0.910
+
+
+def test_quantiles_between_those_that_are_known():
+    values, grid = torch.tensor([[10.0, 20.0, 40.0]]).repeat(4, 1), torch.tensor([0.1, 0.5, 0.9])
+    at = torch.tensor([[0.5], [0.3], [0.8], [0.99]])
+    torch.testing.assert_close(_interpolated(values, grid, at), torch.tensor([20.0, 15.0, 35.0, 40.0]))
+
+
+def test_orders_up_to_the_quantile_and_returns_what_is_too_much(prepared):
+    policy, graph = prepared
+    returns = NewsvendorWithReturns(window=8)
+    returns._fitted = policy._fitted
+    scenarios = drawn(shops(), 3, 10, "test")[1]
+    shop = graph.labels.index("shop_0")
+    scenarios.on_hand[:, shop] = torch.tensor([0.0, 60.0, 900.0])
+    scenarios.in_transit.zero_()
+    first, back = (next(iter(periods(kind, graph, scenarios))).orders[:, 0] for kind in (policy, returns))
+    level = first[0]  # nothing in stock: the order is the level, the quantile 9 / (9 + 1) of about Poisson(60)
+    assert float(level) == pytest.approx(70.0, rel=0.1)
+    torch.testing.assert_close(first, torch.stack([level, level - 60, torch.tensor(0.0)]))
+    torch.testing.assert_close(back, torch.stack([level, level - 60, level - 900]))
+
+
+def test_the_horizon_of_an_echelon_is_the_way_to_its_customers():
+    network = gi.one_warehouse(stores=2, warehouse_link={"lead_time": 3}, store_link={"lead_time": [2, 4]})
+    graph, scenarios = drawn(network, 2, 5)
+    horizon = NewsvendorQuantile()._horizon(graph, Known.of(graph, scenarios))[0]
+    found = dict(zip(graph.labels, horizon.tolist(), strict=True))
+    assert (found["store_0"], found["store_1"], found["warehouse"]) == (3, 5, 8)
+
+
+def test_it_trains_and_comes_back_from_its_file(tmp_path):
+    settings = gi.Training(scenarios=32, periods=40, batch=16, epochs=3, learning_rate=0.05, dev_scenarios=8)
+    for policy in (FixedQuantile(window=8), TransformedQuantile(window=8), NewsvendorQuantile(window=8)):
+        result = gi.train(policy, shops(2), settings)
+        save_policy(result.policy, tmp_path / "policy.safetensors")
+        loaded = load_policy(tmp_path / "policy.safetensors")
+        numbers = [gi.evaluate(p, shops(2), scenarios=4, periods=20, warm_up=5).cost for p in (result.policy, loaded)]
+        assert numbers[0] == numbers[1]
+        if policy.state_dict().keys() - {"forecaster"}:
+            names = policy.state_dict().keys() - {"forecaster"}
+            assert any(not torch.equal(policy.state_dict()[name], loaded.state_dict()[name]) for name in names)
+
+
+def test_what_it_cannot_serve(prepared):
+    policy, _ = prepared
+    with pytest.raises(UnsupportedNetworkError, match="several sources"):
+        gi.evaluate(policy, gi.many_warehouses(), scenarios=2, periods=10, warm_up=2)
+    with pytest.raises(UnsupportedNetworkError, match="returns go to suppliers alone"):
+        gi.evaluate(NewsvendorWithReturns(), gi.one_warehouse(), scenarios=2, periods=10, warm_up=2)
+    with pytest.raises(UnsupportedNetworkError, match="not fitted"):
+        gi.evaluate(NewsvendorQuantile(), shops(), scenarios=2, periods=10, warm_up=2)
