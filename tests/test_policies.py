@@ -9,7 +9,7 @@ from gnn_inventory.allocation import proportional
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.policies import POLICIES, make_policy
 from gnn_inventory.policies.base import Known, Observation, UnsupportedNetworkError
-from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
+from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares, newsvendor_cost
 from gnn_inventory.references import reference_of
 from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.network import parse_network
@@ -195,6 +195,16 @@ def test_cover_of_a_serial_network_is_near_the_optimal_levels():
     levels = ((cover.echelon_periods + cover.fractile * cover.deviation) * known.node_flow)[0]
     for name, optimal in reference_of(parse_network(network)).levels.items():
         assert float(levels[graph.labels.index(name)]) == pytest.approx(optimal, rel=0.06)
+
+
+def test_the_newsvendor_cost_of_a_store_that_orders_from_a_supplier():
+    """(h + p) phi(z) sd sqrt(L + 1) with z = Phi^-1(0.9): the cost of the optimal level for normal demand."""
+    network = gi.one_store(link={"lead_time": 3})
+    network.nodes["store"].update(demand={"normal": {"mean": 10.0, "std": 2.0, "clip": False}})
+    graph, scenarios = drawn(network)
+    found = newsvendor_cost(graph, Known.of(graph, scenarios))
+    assert found.shape == (1,)
+    assert float(found) == pytest.approx(10 * 0.17549833 * 2 * 2, rel=1e-4)
 
 
 def test_keep_competes_for_stock():

@@ -10,8 +10,13 @@ import pytest
 import torch
 
 import gnn_inventory as gi
+from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError, TrainingError
+from gnn_inventory.policies.base import Known
+from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.topology.catalogue import catalogue
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.hdpo import _weights
 from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
 
 RESTLESS = ["policy={name: base_stock}", "training.learning_rate=0.7", "training.schedule=constant"]
@@ -134,6 +139,22 @@ def test_a_dev_cost_out_of_all_bounds_is_reported():
     settings = gi.Training(scenarios=64, batch=64, epochs=3, learning_rate=1e30, dev_scenarios=8)
     with pytest.raises(TrainingError, match=r"dev cost is (nan|inf).*smaller training.learning_rate|exploded"):
         gi.train(gi.MessagePassing(width=8), gi.one_warehouse(), settings)
+
+
+def test_relative_weights_are_the_inverse_of_the_newsvendor_cost():
+    """Two kinds of scenarios, the second with all costs ten times as high: they count alike, and the weights' mean is 1."""
+    network = gi.one_store()
+    network.nodes["store"]["underage_cost"] = {"per_scenario": {"log_uniform": [4, 40]}}
+    source = SyntheticDemand(parse_network(network), 0, "train")
+    scenarios = source.sample(0, 64, 5)
+    weights = _weights(source.graph, scenarios)
+    sizes = newsvendor_cost(source.graph, Known.of(source.graph, scenarios))
+    assert float(weights.mean()) == pytest.approx(1.0)
+    products = weights * sizes
+    torch.testing.assert_close(products, products[0].expand(64))
+    assert float(sizes.max() / sizes.min()) > 1.5
+    shared = SyntheticDemand(parse_network(gi.one_store()), 0, "train")
+    assert _weights(shared.graph, shared.sample(0, 4, 5)).tolist() == [1.0] * 4
 
 
 def test_settings_in_which_nothing_counts_are_refused():

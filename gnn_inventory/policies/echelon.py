@@ -1,14 +1,16 @@
 """Echelons of any network: positions, and what theory says that they must cover, in units of a node's mean flow."""
 
+import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known
-from gnn_inventory.types import LinkValues, NodeValues
+from gnn_inventory.types import Float, LinkValues, NodeValues
 
-__all__ = ["Cover", "echelon_position", "flow_shares"]
+__all__ = ["Cover", "echelon_position", "flow_shares", "newsvendor_cost"]
 
 LARGEST_FRACTILE = 3.0
 """Standard deviations beyond which no safety stock goes."""
@@ -72,6 +74,20 @@ def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkVa
         below = echelon[:, graph.target] * out_of
         echelon = position.expand(len(below), -1).index_add(1, graph.source, below)
     return echelon
+
+
+def newsvendor_cost(graph: InventoryGraph, known: Known) -> Float[Tensor, " _"]:
+    """What the customers' locations would cost if they ordered from unlimited stock, whole network [b], money per period.
+
+    (h + p) phi(z) sigma with sigma the deviation of demand over lead time and one period, z = Phi^-1(p / (p + h)): of the
+    right size for any costs and lead times, not a bound. Price and underage cost count together as p.
+    """
+    parameters, cover = known.parameters, Cover.of(graph, known, flow_shares(graph, known)[1])
+    lost = parameters.underage_cost + parameters.price
+    z = torch.special.ndtri((lost / (lost + parameters.holding_cost).clamp_min(1e-9)).clamp(0.01, 0.999))
+    density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    sigma = cover.deviation * known.node_flow
+    return ((lost + parameters.holding_cost) * density * sigma * graph.has_demand).sum(1)
 
 
 def flow_shares(graph: InventoryGraph, known: Known) -> tuple[LinkValues, LinkValues]:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -18,7 +18,8 @@ from torch import Tensor
 from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource, generator
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Policy
+from gnn_inventory.policies.base import Known, Policy
+from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs
 from gnn_inventory.training.recipe import Recipe, Training
 from gnn_inventory.training.run_folder import RunFolder, save_policy
@@ -133,9 +134,11 @@ def hdpo(
     graph = data.train.graph.to_dtype(dtype).to(device)
     policy.to(device, dtype)
     dev = data.dev.to(device, dtype)
+    weights = _weights(graph, dev) if settings.relative else 1.0
+    dev_cost_of = partial(mean_cost, graph=graph, scenarios=dev, warm_up=data.dev_warm_up, weights=weights)
     steps = steps_per_epoch(data.size, settings.batch)
     if not any(value.requires_grad for value in policy.parameters()):
-        return _untrained(policy, graph, dev, data, folder, on_epoch)
+        return _untrained(policy, dev_cost_of(policy), folder, on_epoch)
     optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
@@ -153,9 +156,10 @@ def hdpo(
         for batch in data.batches(settings, epoch):
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(settings, progress["step"], settings.epochs * steps)
-            cost = costs(policy, graph, batch.to(device, dtype)) / graph.demand_locations
+            scenarios = batch.to(device, dtype)
+            cost = costs(policy, graph, scenarios) / graph.demand_locations
             optimiser.zero_grad(set_to_none=True)
-            cost.mean().backward()
+            (cost.mean(1) * _weights(graph, scenarios) if settings.relative else cost).mean().backward()
             norm = _checked_norm(policy, float(cost.detach().mean()), settings, epoch)
             optimiser.step()
             progress["step"] += 1
@@ -163,7 +167,7 @@ def hdpo(
             largest, count = max(largest, norm), count + len(batch)
             if on_step is not None:
                 on_step()
-        dev_cost = mean_cost(policy, graph, dev, data.dev_warm_up)
+        dev_cost = dev_cost_of(policy)
         if not math.isfinite(dev_cost):
             raise TrainingError(
                 f"training: epoch {epoch + 1}: the dev cost is {dev_cost:g}: the policy has left all bounds; "
@@ -199,17 +203,10 @@ def hdpo(
 
 
 def _untrained(
-    policy: Policy,
-    graph: InventoryGraph,
-    dev: Scenarios,
-    data: Data,
-    folder: RunFolder | None,
-    on_epoch: Callable[[dict[str, Any]], None] | None,
+    policy: Policy, cost: float, folder: RunFolder | None, on_epoch: Callable[[dict[str, Any]], None] | None
 ) -> Result:
-    """The result of a policy that has nothing to train: one line of metrics, and the policy as it is."""
-    began = time.perf_counter()
-    cost = mean_cost(policy, graph, dev, data.dev_warm_up)
-    line = {"epoch": 1, "train": cost, "dev": cost, "best_dev": cost, "seconds": round(time.perf_counter() - began, 3)}
+    """The result of a policy that has nothing to train: one line of metrics with its dev cost, and the policy as it is."""
+    line = {"epoch": 1, "train": cost, "dev": cost, "best_dev": cost, "seconds": 0.0}
     if folder is not None:
         folder.cut_metrics(0)
         folder.append_metrics(line)
@@ -220,12 +217,14 @@ def _untrained(
 
 
 @torch.no_grad()
-def mean_cost(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_up: int) -> float:
-    """Mean cost per period and location with demand, after the warm-up."""
+def mean_cost(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_up: int, weights: Tensor | float = 1.0) -> float:
+    """Mean cost per period and location with demand, after the warm-up; `weights` are of the scenarios [B]."""
     policy.eval()
-    total = 0.0
-    for rows in torch.arange(len(scenarios)).split(DEV_CHUNK):
-        total += float(costs(policy, graph, scenarios[rows])[:, warm_up:].double().sum())
+    per_scenario = [
+        costs(policy, graph, scenarios[rows])[:, warm_up:].double().sum(1)
+        for rows in torch.arange(len(scenarios)).split(DEV_CHUNK)
+    ]
+    total = float((torch.cat(per_scenario) * weights).sum())
     return total / (len(scenarios) * (scenarios.periods - warm_up) * graph.demand_locations)
 
 
@@ -249,6 +248,12 @@ def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
     if warm_up >= periods:
         raise InputError(f"{recipe.name}: training.periods: got {periods}; expected more than windows.warm_up, {warm_up}")
     return Data(train, chosen, warm_up, size, periods, warm_up, train.periods - periods + 1)
+
+
+def _weights(graph: InventoryGraph, scenarios: Scenarios) -> Tensor:
+    """Inverse of each scenario's newsvendor cost, their mean 1 [B]."""
+    inverse = 1.0 / newsvendor_cost(graph, Known.of(graph, scenarios)).clamp_min(1e-9)
+    return (inverse / inverse.mean()).expand(len(scenarios))
 
 
 def _learning_rate(settings: Training, step: int, steps: int) -> float:

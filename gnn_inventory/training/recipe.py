@@ -48,6 +48,8 @@ class Training(Strict):
         dtype: float32 or float64.
         device: auto (a GPU where there is one), cpu or cuda.
         dev_scenarios, dev_periods, dev_warm_up: the dev set; a panel's own windows come instead.
+        relative: weigh each scenario by the inverse of its newsvendor cost, where scenarios are instances of other size: then
+            all instances count alike, and a percent of each costs the same.
         random_start: panels only: each step simulates `periods` periods that start anywhere in the training window.
     """
 
@@ -67,6 +69,7 @@ class Training(Strict):
     dev_scenarios: Count = 1024
     dev_periods: Count = 100
     dev_warm_up: CountOrNone = 60
+    relative: bool = False
     random_start: bool = False
 
     @model_validator(mode="after")
