@@ -17,7 +17,7 @@ _WHERE = {
     "check_network": "topology.network",
     "InventoryGraph": "graph",
     "SyntheticDemand": "demand.distributions",
-    "load_panel": "demand.panel",
+    "load_panel": "demand.panel_files",
     "MessagePassing": "policies.message_passing",
     "FullyConnected": "policies.fully_connected",
     "BaseStock": "policies.base_stock",

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.demand.panel import PanelDemand, SalesPanel, Windows, load_calendar, load_panel
+from gnn_inventory.demand.panel import PanelDemand, Windows
+from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import parse_network

@@ -7,24 +7,25 @@ so a run that was stopped goes on bit for bit from its last finished epoch.
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource, generator
+from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known, Policy
 from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs
-from gnn_inventory.training.recipe import Recipe, Training
+from gnn_inventory.training.data import Data, steps_per_epoch
+from gnn_inventory.training.recipe import Training
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 
-__all__ = ["Data", "Result", "choose_device", "data_of", "hdpo"]
+__all__ = ["Result", "choose_device", "hdpo", "mean_cost"]
 
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -48,51 +49,6 @@ class Result:
     policy: Policy
     dev_cost: float
     metrics: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Data:
-    """Scenarios to train on and to choose by.
-
-    Attributes:
-        train: source of the training scenarios.
-        dev: dev scenarios.
-        dev_warm_up: first periods of them that are not counted.
-        size: training scenarios.
-        periods: simulated per training scenario.
-        warm_up: first periods of a training scenario that are left out of the cost reported as `train`.
-        starts: first periods at which a training scenario may start (more than one: it is drawn per step).
-    """
-
-    train: ScenarioSource
-    dev: Scenarios
-    dev_warm_up: int
-    size: int
-    periods: int
-    warm_up: int
-    starts: int = 1
-
-    def batches(self, settings: Training, epoch: int) -> Iterator[Scenarios]:
-        """The batches of an epoch: a permutation of the scenarios drawn from (seed, epoch), cut in equal parts."""
-        random = generator(settings.seed, 7, epoch)
-        order = torch.randperm(self.size, generator=random)
-        steps = steps_per_epoch(self.size, settings.batch)
-        for rows in order.chunk(steps):
-            if self.starts == 1:
-                yield self._drawn[rows]
-            else:
-                start = int(torch.randint(self.starts, (), generator=random))
-                yield self.train.sample(0, self.size, self.periods, start)[rows]
-
-    @cached_property
-    def _drawn(self) -> Scenarios:
-        """The training set, drawn once."""
-        return self.train.sample(0, self.size, self.periods)
-
-
-def steps_per_epoch(size: int, batch: int) -> int:
-    """Batches per epoch; the last may be a little smaller than the others."""
-    return math.ceil(size / batch)
 
 
 def choose_device(name: str) -> torch.device:
@@ -226,28 +182,6 @@ def mean_cost(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_
     ]
     total = float((torch.cat(per_scenario) * weights).sum())
     return total / (len(scenarios) * (scenarios.periods - warm_up) * graph.demand_locations)
-
-
-def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
-    """The scenarios of a recipe: as many as it says, or as a panel has."""
-    settings = recipe.training
-    if train.count is None:
-        drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
-        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up)
-    assert recipe.demand is not None
-    assert train.periods is not None
-    assert dev.periods is not None
-    assert dev.count is not None
-    if settings.random_start and settings.periods > train.periods:
-        expected = f"at most {train.periods}, the training window's"
-        raise InputError(f"{recipe.name}: training.periods: got {settings.periods}; expected {expected}")
-    periods = settings.periods if settings.random_start else train.periods
-    chosen = dev.sample(0, min(dev.count, settings.dev_scenarios), dev.periods)
-    size = min(train.count, settings.scenarios)
-    warm_up = recipe.demand.windows.warm_up
-    if warm_up >= periods:
-        raise InputError(f"{recipe.name}: training.periods: got {periods}; expected more than windows.warm_up, {warm_up}")
-    return Data(train, chosen, warm_up, size, periods, warm_up, train.periods - periods + 1)
 
 
 def _weights(graph: InventoryGraph, scenarios: Scenarios) -> Tensor:

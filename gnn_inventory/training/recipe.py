@@ -11,7 +11,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.demand.panel import COLUMNS, PanelDemand, SalesPanel, Windows, load_calendar, load_panel
+from gnn_inventory.demand.panel import PanelDemand, Windows
+from gnn_inventory.demand.panel_files import COLUMNS, SalesPanel, load_calendar, load_panel
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.files import parse_yaml, read_yaml

@@ -13,7 +13,8 @@ from gnn_inventory.policies import POLICIES, make_policy
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.hdpo import Data, Result, choose_device, data_of, hdpo, steps_per_epoch
+from gnn_inventory.training.data import Data, data_of, steps_per_epoch
+from gnn_inventory.training.hdpo import Result, choose_device, hdpo
 from gnn_inventory.training.recipe import Recipe, Training, scenario_source
 from gnn_inventory.training.run_folder import RunFolder
 

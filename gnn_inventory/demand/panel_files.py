@@ -1,0 +1,205 @@
+"""Reading panels of sales and calendars: CSV, Parquet or tensors, strictly, every mistake with its place."""
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnn_inventory.errors import InputError, UsageError, nearest, problem
+from gnn_inventory.types import Float
+
+__all__ = ["COLUMNS", "SalesPanel", "load_calendar", "load_panel"]
+
+COLUMNS = ("item", "location", "period", "sales")
+
+
+@dataclass(frozen=True)
+class SalesPanel:
+    """Sales of items at locations over periods.
+
+    Attributes:
+        sales: units [item, location, period].
+        locations: names, or None for a bare tensor, whose locations stand in the order in which the network lists its own.
+        where: what errors call it.
+    """
+
+    sales: Float[Tensor, "item location period"]
+    locations: tuple[str, ...] | None
+    where: str
+
+
+def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool = False) -> SalesPanel:
+    """Read a panel of sales.
+
+    Args:
+        path: `.csv` or `.parquet` with a row per item, location and period, or a tensor [item, location, period] as `.pt`
+            (read with `weights_only=True`: tensors alone, never code) or `.npy`.
+        columns: names of the columns of item, location, period and sales; periods are sorted as numbers where all are
+            numbers, else as text (ISO dates).
+        clamp: set negative sales to 0; otherwise they are an error.
+
+    Raises:
+        UsageError: the file is not there or not of these kinds. InputError: gaps, doubles, negative or unreadable values.
+    """
+    path = Path(path)
+    if path.is_dir() or not path.exists():
+        raise UsageError(f"{path}: {'is a folder; expected a panel of sales' if path.is_dir() else 'no such file'}")
+    readers = {".csv": _from_csv, ".parquet": _from_parquet, ".pt": _from_tensor, ".npy": _from_tensor}
+    if path.suffix not in readers:
+        raise UsageError(problem(str(path), "ending", path.suffix, f"one of: {', '.join(sorted(readers))}"))
+    panel = readers[path.suffix](path, columns)
+    gaps = int(torch.isnan(panel.sales).sum())
+    if gaps:
+        item, location, period = torch.isnan(panel.sales).nonzero()[0].tolist()
+        name = panel.locations[location] if panel.locations else location
+        first = f"the first at item {item}, location {name}, period {period}"
+        raise InputError(f"{path}: {gaps} gaps ({first}); expected sales of every item at every location in every period")
+    infinite = int(torch.isinf(panel.sales).sum())
+    if infinite:
+        raise InputError(f"{path}: {infinite} infinite values; expected finite sales")
+    negative = int((panel.sales < 0).sum())
+    if negative and not clamp:
+        lowest = float(panel.sales.min())
+        raise InputError(f"{path}: {negative} negative values (lowest {lowest:g}); expected sales >= 0, or 'clamp: true'")
+    return replace(panel, sales=panel.sales.clamp_min(0.0))
+
+
+def load_calendar(path: str | Path, columns: Sequence[str]) -> Float[Tensor, "period channel"]:
+    """Columns of numbers of a CSV file with a row per period, in order of time."""
+    path = Path(path)
+    rows = _rows(path)
+    missing = [column for column in columns if column not in (rows[0] if rows else {})]
+    if missing:
+        valid = list(rows[0]) if rows else []
+        raise InputError(f"{path}: no column '{column}'; {nearest(column, valid)}" for column in missing)
+    values = [
+        [_number(row[column], f"{path}: row {number}: {column}") for column in columns] for number, row in enumerate(rows, 1)
+    ]
+    found = torch.tensor(values, dtype=torch.float32)
+    if not found.isfinite().all():
+        row, column = (~found.isfinite()).nonzero()[0].tolist()
+        raise InputError(f"{path}: row {row + 1}: {columns[column]}: got {float(found[row, column])}; expected a finite number")
+    return found
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if path.is_dir() or not path.exists():
+        raise UsageError(f"{path}: {'is a folder; expected a CSV file' if path.is_dir() else 'no such file'}")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows, header = list(reader), reader.fieldnames or []
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error}); expected text in UTF-8, separated by commas") from None
+    double = sorted({name for name in header if list(header).count(name) > 1})
+    if double:
+        raise InputError(f"{path}: column '{double[0]}' stands twice; expected different names")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise InputError(f"{path}: row {number}: got another number of cells than the header's {len(header)}")
+    return rows
+
+
+def _from_csv(path: Path, columns: Sequence[str]) -> SalesPanel:
+    return _from_records(_rows(path), columns, path)
+
+
+def _from_parquet(path: Path, columns: Sequence[str]) -> SalesPanel:
+    try:
+        from pyarrow import parquet
+    except ModuleNotFoundError:
+        raise UsageError(f"{path}: Parquet needs pyarrow: pip install 'gnn_inventory[parquet]'") from None
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+        raise InputError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    return _from_records(rows, columns, path)
+
+
+def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], path: Path) -> SalesPanel:
+    """A panel from one row per item, location and period."""
+    if not rows:
+        raise InputError(f"{path}: got no rows; expected one per item, location and period")
+    missing = [column for column in columns if column not in rows[0]]
+    if missing:
+        raise InputError(f"{path}: no column '{column}'; {nearest(column, map(str, rows[0]))}" for column in missing)
+    keys = [sorted({_key(row[column]) for row in rows}) for column in columns[:3]]
+    _refuse_jumps([text for _, _, text in keys[2]], f"{path}: {columns[2]}")
+    places = [{key: number for number, key in enumerate(values)} for values in keys]
+    sales = np.full([len(values) for values in keys], np.nan, dtype=np.float32)
+    problems = []
+    for number, row in enumerate(rows, start=1):
+        place = tuple(index[_key(row[column])] for index, column in zip(places, columns, strict=False))
+        if not np.isnan(sales[place]):
+            problems.append(f"{path}: row {number}: {', '.join(str(row[column]) for column in columns[:3])} stands twice")
+        sales[place] = _number(row[columns[3]], f"{path}: row {number}: {columns[3]}")
+    if problems:
+        raise InputError(problems)
+    return SalesPanel(torch.from_numpy(sales), tuple(str(text) for _, _, text in keys[1]), str(path))
+
+
+def _refuse_jumps(periods: list[str], where: str) -> None:
+    """Periods must be whole numbers or ISO dates, in equal steps (or on one day of each month): else one is missing for all."""
+    try:
+        try:
+            steps = [int(float(text)) for text in periods]
+            months = []
+        except ValueError:
+            dates = [date.fromisoformat(text[:10]) for text in periods]
+            steps = [day.toordinal() for day in dates]
+            months = [day.year * 12 + day.month for day in dates] if len({day.day for day in dates}) == 1 else []
+    except ValueError:
+        expected = "whole numbers, or dates as 2024-01-31"
+        raise InputError(f"{where}: got {periods[0]!r} to {periods[-1]!r}; expected {expected}") from None
+    for values in (steps, months):
+        if values and len({after - before for before, after in pairwise(values)}) <= 1:
+            return
+    usual = Counter(after - before for before, after in pairwise(steps)).most_common(1)[0][0]
+    place = next(number for number, (before, after) in enumerate(pairwise(steps)) if after - before != usual)
+    raise InputError(
+        f"{where}: {periods[place + 1]!r} follows {periods[place]!r}, elsewhere the step is {usual}; "
+        "expected every period, with a row of 0 where nothing was sold"
+    )
+
+
+def _key(value: object) -> tuple[int, float, str]:
+    """Sorts numbers as numbers, before text."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    return (0, number, str(value)) if math.isfinite(number) else (1, 0.0, str(value))
+
+
+def _number(value: object, where: str) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        raise InputError(f"{where}: got {value!r}; expected a number") from None
+
+
+def _from_tensor(path: Path, _: Sequence[str]) -> SalesPanel:
+    try:
+        if path.suffix == ".npy":
+            values = torch.from_numpy(np.load(path, allow_pickle=False))
+        else:
+            values = torch.load(path, weights_only=True)
+    except Exception as error:  # whatever a broken file makes the reader raise: one line of it
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise InputError(
+            f"{path}: cannot be read as a tensor ({reason}); expected one saved by torch.save or numpy.save"
+        ) from None
+    if isinstance(values, Tensor) and (values.layout != torch.strided or values.is_complex() or values.numel() == 0):
+        raise InputError(f"{path}: got a sparse, complex or empty tensor; expected sales [item, location, period]")
+    if not isinstance(values, Tensor) or values.dim() != 3:
+        got = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise InputError(problem(str(path), "shape", got, "a tensor [item, location, period]"))
+    return SalesPanel(values.to(torch.float32), None, str(path))
