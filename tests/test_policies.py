@@ -116,7 +116,7 @@ def test_orders_scale_with_demand():
 
 @pytest.mark.parametrize("name", ["message_passing", "published_message_passing", "fully_connected"])
 def test_every_parameter_of_a_network_has_a_gradient(name):
-    graph, scenarios = drawn(gi.one_warehouse())
+    graph, scenarios = drawn(gi.many_warehouses())
     policy = make_policy(name, width=8, **({} if name == "fully_connected" else {"slots": graph.slots}))
     policy.fit_to(graph)
     costs(policy, graph, scenarios).mean().backward()
@@ -205,6 +205,35 @@ def test_the_newsvendor_cost_of_a_store_that_orders_from_a_supplier():
     found = newsvendor_cost(graph, Known.of(graph, scenarios))
     assert found.shape == (1,)
     assert float(found) == pytest.approx(10 * 0.17549833 * 2 * 2, rel=1e-4)
+
+
+def test_a_faster_link_counts_only_what_arrives_in_time():
+    """Two sources, L = 1 and 4: with all that is needed on its way but late, the slow link asks for less than the fast one."""
+    network = nx.DiGraph()
+    network.add_nodes_from(["slow", "fast"], kind="supplier")
+    costs_ = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost"}
+    network.add_node("store", **costs_, demand={"normal": {"mean": 5.0, "std": 1.0}})
+    network.add_edge("slow", "store", lead_time=4)
+    network.add_edge("fast", "store", lead_time=1)
+    graph, scenarios = drawn(network, count=1)
+    policy = gi.MessagePassing(width=8, seed=3)
+    with torch.no_grad():  # what is learned left out: the start alone
+        for head in (policy.order, policy.order_of_target):
+            head.weight.zero_()
+    slow, fast = graph.link_names.index("slow -> store"), graph.link_names.index("fast -> store")
+
+    def orders(on_hand, late):
+        transit = torch.zeros_like(scenarios.in_transit)
+        transit[0, slow, 2] = late  # arrives in 3 periods
+        stock = torch.zeros(1, graph.nodes)
+        stock[0, graph.labels.index("store")] = on_hand
+        seen = Observation(stock, transit, torch.zeros(1, 0, graph.nodes), torch.zeros(0))
+        return policy(graph, Known.of(graph, scenarios), seen).orders[0].tolist()
+
+    on_time, too_late = orders(10.0, 15.0), orders(0.0, 25.0)  # the same position: slow asks for the same
+    assert on_time[slow] == pytest.approx(too_late[slow])
+    # a mean demand of 15 falls in the 3 periods between: 15 late units are as expected, 25 are 10 too many
+    assert too_late[fast] - on_time[fast] == pytest.approx(10.0 / 2, rel=0.05)  # each link has half of the flow
 
 
 def test_keep_competes_for_stock():

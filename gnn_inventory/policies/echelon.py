@@ -21,12 +21,14 @@ class Cover:
     """What the position of a node must cover, in units of its mean flow, each [b, N].
 
     Attributes:
+        longest: lead time of the links into it, periods; 0 at suppliers.
         periods: of mean demand by its own position: its longest lead time and one period of its own customers' share.
         echelon_periods: of mean demand by its echelon's position: the same for it and all it supplies.
         deviation: of the demand below it over these periods.
         fractile: how many such deviations are worth holding.
     """
 
+    longest: NodeValues
     periods: NodeValues
     echelon_periods: NodeValues
     deviation: NodeValues
@@ -61,7 +63,7 @@ class Cover:
         )
         share = (lost + above) / (lost + (own + held_below) / 2).clamp_min(1e-9)
         fractile = torch.special.ndtri(share.clamp(0.01, 0.999)).clamp(-LARGEST_FRACTILE, LARGEST_FRACTILE)
-        return cls(periods, echelon_periods, deviation, fractile)
+        return cls(longest, periods, echelon_periods, deviation, fractile)
 
 
 def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkValues) -> NodeValues:

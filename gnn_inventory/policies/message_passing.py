@@ -64,6 +64,8 @@ class MessagePassing(Policy):
     Every quantity enters and leaves in units of the mean demand that flows through its node or link, money in units of the
     network's mean cost of a lost sale: the policy depends on no scale. Positions enter less what they must cover of mean
     demand, and the order adds a linear term in them: training starts at echelon base stock and learns where to leave it.
+    Where a location has several sources, a faster link counts only what arrives by the time that its order would: training
+    starts at a dual-index policy (Veeraraghavan and Scheller-Wolf 2008).
 
     Args:
         width: channels per node and link.
@@ -83,11 +85,12 @@ class MessagePassing(Policy):
         self.node_facts = nn.Linear(NODE_FACTS, width)
         self.node_state = nn.Linear(1 + POSITIONS + slots + window + calendar, width, bias=False)
         self.link_facts = nn.Linear(LINK_FACTS, width)
-        self.link_state = nn.Linear(slots, width, bias=False)
+        self.link_state = nn.Linear(slots + 1, width, bias=False)
         self.rounds = nn.ModuleList(SupplyConv(width) for _ in range(rounds))
         self.order = nn.Linear(width, 1)
         self.order_of_target = nn.Linear(width, 1, bias=False)
         self.order_of_state = nn.Linear(POSITIONS, 1, bias=False)
+        self.order_of_lateness = nn.Linear(1, 1, bias=False)
         self.keep = nn.Linear(width, 1)
         self.reset_parameters(seed)
 
@@ -104,6 +107,7 @@ class MessagePassing(Policy):
             for head in (self.order, self.order_of_target, self.keep):
                 head.weight.mul_(0.3)
             self.order_of_state.weight.copy_(torch.tensor([[0.0, -1.0, 0.0, 0.0]]))
+            self.order_of_lateness.weight.fill_(1.0)
             self.order.bias.zero_()
             self.keep.bias.fill_(-2.0)
 
@@ -121,6 +125,10 @@ class MessagePassing(Policy):
         scale = 1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION)
         node_facts = self.node_facts(node_features(graph, known, cover))
         link_facts = self.link_facts(link_features(graph, known))
+        lead_time = known.parameters.lead_time
+        after = (torch.arange(graph.slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
+        sooner = cover.longest[:, target] - lead_time
+        several = bool((graph.inbound_count() > 1).any())
 
         def decide(seen: Observation) -> Desired:
             on_hand = seen.on_hand / node_flow
@@ -140,12 +148,17 @@ class MessagePassing(Policy):
                 parts.append(seen.calendar.expand(*on_hand.shape, -1))
             state = torch.cat(parts, dim=-1)
             x = functional.silu(node_facts + self.node_state(state))
-            z = functional.silu(link_facts + self.link_state(functional.pad(transit, pad)))
+            late = on_hand.new_zeros(len(on_hand), graph.links)
+            if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
+                late = (inbound[:, target] * after).sum(-1) - sooner
+            late = late.unsqueeze(-1)
+            z = functional.silu(link_facts + self.link_state(torch.cat([functional.pad(transit, pad), late], dim=-1)))
             for layer in self.rounds:
                 x, message = layer(x, z, graph.edge_index, into, out_of)
                 z = z + message
             of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
-            orders = functional.softplus(self.order(z).squeeze(-1) + of_target[:, target], beta=SHARPNESS) * link_flow
+            of_link = (self.order(z) + self.order_of_lateness(late)).squeeze(-1)
+            orders = functional.softplus(of_link + of_target[:, target], beta=SHARPNESS) * link_flow
             keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow
             return Desired(orders, keep)
 
