@@ -256,6 +256,10 @@ def test_no_reference_where_there_is_nothing_to_optimise():
     assert reference_of(parse_network(network)) is None
 
 
+def test_a_graph_made_in_python_has_its_reference():
+    assert gi.reference_of(gi.serial()) == reference_of(parse_network(gi.serial()))
+
+
 def test_no_reference_where_none_is_known():
     assert reference_of(parse_network(gi.one_warehouse())) is None
     assert reference_of(parse_network(gi.load_network("one_store_lost"))) is None  # for orders in parts of a unit

@@ -5,6 +5,7 @@ Costs are long-run means per period of the whole network, in the timing of this 
 
 from functools import partial
 
+import networkx as nx
 import numpy as np
 
 from gnn_inventory.demand.distributions import cumulative
@@ -20,7 +21,7 @@ from gnn_inventory.references.perfect_information import (
 from gnn_inventory.references.reference import Reference
 from gnn_inventory.references.table import table_costs
 from gnn_inventory.references.transshipment import transshipment_bound
-from gnn_inventory.topology.network import Network
+from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.topology.schema import Location
 
 __all__ = [
@@ -36,13 +37,17 @@ STATES = 3_000_000
 """Most states, with an order each, for which the dynamic programme of lost sales is solved."""
 
 
-def reference_of(network: Network, whole_units: bool = False) -> Reference | None:
+def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Reference | None:
     """The reference of a network whose optimum or bound is known from its parameters alone; None elsewhere.
 
     Args:
         network: the network.
         whole_units: whether orders are whole units: the optimum of lost sales is known for these alone.
+
+    Raises:
+        InputError: the network is not valid.
     """
+    network = network if isinstance(network, Network) else parse_network(network)
     locations = [node for node in network.nodes.values() if isinstance(node, Location)]
     costly = any(node.price != 0 for node in locations) or any(link.unit_cost != 0 for link in network.links.values())
     if not shared_only(network) or costly:
