@@ -12,7 +12,7 @@ import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
-from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel
+from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import parse_network
@@ -209,6 +209,13 @@ def test_a_calendar_holds_finite_numbers(tmp_path):
     (tmp_path / "calendar.csv").write_text("week,holiday\n1,0\n2,nan\n")
     with pytest.raises(InputError, match=r"row 2: holiday: got nan; expected a finite number"):
         load_calendar(tmp_path / "calendar.csv", ["holiday"])
+
+
+def test_the_calendar_around_a_period():
+    calendar = torch.tensor([[0.0, 10], [1, 11], [2, 12], [3, 13]])
+    found = with_neighbours(calendar, 1, 2)  # of periods 0 and 1: before 0 stands itself, after 1 come 2 and 3
+    assert found.tolist() == [[0, 10, 0, 10, 1, 11, 2, 12], [0, 10, 1, 11, 2, 12, 3, 13]]
+    assert torch.equal(with_neighbours(calendar, 0, 0), calendar)
 
 
 def test_a_logarithm_that_is_uniform():

@@ -16,7 +16,7 @@ from torch import Tensor
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.types import Float
 
-__all__ = ["COLUMNS", "SalesPanel", "load_calendar", "load_panel"]
+__all__ = ["COLUMNS", "SalesPanel", "load_calendar", "load_panel", "with_neighbours"]
 
 COLUMNS = ("item", "location", "period", "sales")
 
@@ -88,6 +88,21 @@ def load_calendar(path: str | Path, columns: Sequence[str]) -> Float[Tensor, "pe
         row, column = (~found.isfinite()).nonzero()[0].tolist()
         raise InputError(f"{path}: row {row + 1}: {columns[column]}: got {float(found[row, column])}; expected a finite number")
     return found
+
+
+def with_neighbours(calendar: Float[Tensor, "period channel"], behind: int, ahead: int) -> Float[Tensor, "row wide"]:
+    """The calendar of each period beside that of the periods around it: it is known beforehand, as no demand is.
+
+    Args:
+        calendar: [T, F].
+        behind, ahead: periods before and after; the first `behind` rows stand for those before them.
+
+    Returns:
+        [T - ahead, F (behind + 1 + ahead)], from the earliest to the latest.
+    """
+    padded = torch.cat([calendar[:1].expand(behind, -1), calendar])
+    rows = len(calendar) - ahead
+    return torch.cat([padded[shift : shift + rows] for shift in range(behind + ahead + 1)], dim=1)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
-from gnn_inventory.demand.panel_files import COLUMNS, SalesPanel, load_calendar, load_panel
+from gnn_inventory.demand.panel_files import COLUMNS, SalesPanel, load_calendar, load_panel, with_neighbours
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.files import parse_yaml, read_yaml
@@ -117,6 +117,8 @@ class _Windows(Strict):
 class _Calendar(Strict):
     file: str
     columns: Annotated[list[str], Field(min_length=1)]
+    behind: Annotated[int, Field(ge=0, le=1000)] = 0
+    ahead: Annotated[int, Field(ge=0, le=1000)] = 0
 
 
 class PanelSettings(Strict):
@@ -128,7 +130,8 @@ class PanelSettings(Strict):
         columns: of item, location, period and sales.
         clamp: set negative sales to 0.
         items: [first, last) of the items to use; all where None.
-        calendar: a CSV file with a row per period, and the columns to use.
+        calendar: a CSV file with a row per period, the columns to use, and how many periods behind and ahead a policy sees of
+            it: a calendar is known beforehand.
     """
 
     panel: str | None = None
@@ -257,7 +260,11 @@ def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph 
     windows = Windows(**settings.windows.model_dump())
     calendar: Float[Tensor, "period channel"] | None = None
     if settings.calendar is not None:
-        calendar = load_calendar(settings.calendar.file, settings.calendar.columns)
+        stated = settings.calendar
+        calendar = load_calendar(stated.file, stated.columns)
+        if len(calendar) <= stated.ahead:
+            raise InputError(f"{stated.file}: got {len(calendar)} rows; expected more than demand.calendar.ahead, {stated.ahead}")
+        calendar = with_neighbours(calendar, stated.behind, stated.ahead)
     return PanelDemand(parsed, panel, windows, stream, seed, calendar)
 
 
