@@ -181,9 +181,7 @@ def evaluate_on(
         reference=reference,
         per_scenario=total,
     )
-    if reference is None:
-        return result
-    if reference.value == 0:
+    if reference is None or reference.value == 0:
         return result
     percent = 100 * over / abs(reference.value)
     return replace(result, gap_percent=float(percent.mean()), gap_ci95=_interval(percent))

@@ -21,7 +21,7 @@ BEST = "lowest mean cost in this table, on the same scenarios"
 
 
 def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
-    """The outcomes, with a gap to the best of them where theory gives no reference.
+    """The outcomes, with a gap to the best of them where theory gives no reference, or one of 0.
 
     Costs are then held against each other scenario by scenario, so the scenarios' noise cancels.
 
@@ -31,7 +31,7 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     """
     found = []
     for outcome in outcomes:
-        if "reference" not in outcome:
+        if outcome.get("gap_percent") is None:
             rivals = [other for other in outcomes if _place(other) == _place(outcome)]
             best = min(rivals, key=lambda other: other["cost"])
             over = np.load(costs / outcome["costs"], allow_pickle=False) - np.load(costs / best["costs"], allow_pickle=False)
