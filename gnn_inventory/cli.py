@@ -136,7 +136,10 @@ def evaluate(
     warm_up: Annotated[int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
     oracle: Annotated[bool, typer.Option("--just-in-time", help="Add the oracle that sees the future.")] = False,
-    bound: Annotated[bool, typer.Option("--bound", help="Gap to a lower bound by linear programme: about a second per scenario, see --scenarios.")] = False,
+    bound: Annotated[
+        bool,
+        typer.Option("--bound", help="Gap to a lower bound by linear programme: about a second per scenario, see --scenarios."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
 ) -> None:
     """Evaluate trained policies on fresh scenarios, beside each other."""

@@ -1,6 +1,7 @@
 """Train and test the cells of a suite, within a budget, in a folder that is gone on with."""
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from gnn_inventory.benchmark.suite import Cell, Suite
 from gnn_inventory.errors import InputError, UsageError
@@ -135,7 +137,7 @@ def _run(cell: Cell, suite: Suite, folder: Path, deadline: float, settings: Sequ
                 "training_seconds": round(sum(line["seconds"] for line in result.metrics), 1),
                 "costs": f"{name}.npy",
                 "date": datetime.now(UTC).date().isoformat(),
-                "machine": f"{platform.machine()}, {_cores()} cores",
+                "machine": f"{platform.machine()}, torch on {torch.get_num_threads()} of {os.cpu_count()} cores",
             }
         )
     replace_file(folder / "cells" / f"{cell.folder}.json", json.dumps(outcomes, indent=1).encode())
@@ -152,9 +154,3 @@ def _evaluate(recipe: Recipe, run: RunFolder, mapping: dict[str, Any], asked: Ev
         scenarios, periods, warm_up = min(source.count, scenarios), source.periods, recipe.demand.windows.warm_up
     result = evaluate_on(run.policy(), parsed, source, scenarios, periods, warm_up, asked.whole_units)
     return result, periods - warm_up
-
-
-def _cores() -> int:
-    import torch
-
-    return torch.get_num_threads()

@@ -90,6 +90,6 @@ def _features(past: Tensor, calendar: Tensor, horizon: Tensor) -> np.ndarray:
 def _lightgbm() -> Any:
     try:
         import lightgbm
-    except ModuleNotFoundError:
-        raise UsageError("this policy's forecaster needs LightGBM: pip install 'gnn_inventory[forecast]'") from None
+    except (ModuleNotFoundError, OSError) as error:  # the package, or the OpenMP library that it links to
+        raise UsageError(f"this policy's forecaster needs LightGBM ({error}): pip install 'gnn_inventory[forecast]'") from None
     return lightgbm
