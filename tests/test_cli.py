@@ -129,6 +129,8 @@ BAD_SETTINGS = {
     "policy.widht=3": "unknown key 'widht'; did you mean 'width'?",
     "policy.width=-3": "policy.width: got -3; expected an integer from 1 to 4096",
     "policy.slots=1": "policy.slots=2",
+    "network=5": "network: got 5; expected text",
+    "policy=5": "policy: got 5; expected a mapping of keys to values",
     "policy.width=0": "policy.width: got 0",
     "training.seed=18446744073709551616": "training.seed",
     "training.epochs.x=3": "'epochs' is 3, a value",
@@ -143,6 +145,7 @@ def test_a_bad_setting_is_one_line_and_writes_nothing(setting, quick, run, tmp_p
     code, _, error = run("train", quick, "-o", tmp_path / "run", "--set", setting)
     assert code in (1, 2)
     assert BAD_SETTINGS[setting] in error
+    assert len(error.splitlines()) == 1
     assert "Traceback" not in error
     assert not (tmp_path / "run").exists()
 

@@ -9,7 +9,7 @@ from gnn_inventory.errors import nearest, problem
 
 __all__ = ["problems_of"]
 
-_TAGS = {"number", "per scenario", "matrix"}
+_TAGS = {"number", "per scenario", "matrix", "catalogue name", "itself"}
 _EXPECTED = {
     "finite_number": "a finite number",
     "float_parsing": "a number",
@@ -21,6 +21,7 @@ _EXPECTED = {
     "bool_type": "true or false",
     "string_type": "text",
     "list_type": "a list",
+    "dict_type": "a mapping of keys to values",
     "int_parsing_size": "an integer of ordinary size",
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import networkx as nx
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
@@ -143,7 +143,10 @@ class PanelSettings(Strict):
 
 
 class _RecipeModel(Strict):
-    network: str | dict[str, Any]
+    network: Annotated[
+        Annotated[str, Tag("catalogue name")] | Annotated[dict[str, Any], Tag("itself")],
+        Discriminator(lambda value: "itself" if isinstance(value, Mapping) else "catalogue name"),
+    ]
     policy: dict[str, Any]
     demand: PanelSettings | None = None
     training: Training = Training()
