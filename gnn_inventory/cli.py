@@ -234,7 +234,8 @@ def _print_summary(rows: list[dict[str, Any]], left: int, output: Path) -> None:
     console = Console(width=max(150, Console().width))
     console.print(table)
     rest = f"; {left} trainings are not done: the same command goes on (a panel of sales needs --set demand.panel=FILE)"
-    console.print(f"{output}: table.md, table.csv, table.json, cells.csv, gaps.svg{rest if left else ''}", highlight=False)
+    written = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
+    console.print(f"{output}: {written}{rest if left else ''}", highlight=False)
 
 
 def _print_table(names: list[str], results: "list[EvaluationResult]") -> None:
