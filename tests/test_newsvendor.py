@@ -33,10 +33,10 @@ def drawn(network, count, length, stream="train"):
 
 @pytest.fixture(scope="module")
 def prepared():
-    graph, scenarios = drawn(shops(), 400, 80)
+    source = SyntheticDemand(parse_network(shops()), 0, "train")
     policy = NewsvendorQuantile(window=8)
-    policy.prepare(graph, scenarios)
-    return policy, graph
+    policy.prepare(source, 400, 80)
+    return policy, source.graph
 
 
 def test_forecasts_are_the_quantiles_of_the_total(prepared):

@@ -30,7 +30,7 @@ def fitted(name):
     graph, scenarios = drawn(served(name))
     policy = make_policy(name)
     policy.fit_to(graph)
-    policy.prepare(graph, drawn(served(name), length=60)[1])
+    policy.prepare(SyntheticDemand(parse_network(served(name)), 3, "train"), 16, 60)
     return policy, graph, scenarios
 
 

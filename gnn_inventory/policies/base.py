@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodePerScenario, NodeValues, Past, Transit
@@ -103,8 +103,8 @@ class Policy(nn.Module, ABC):
     def fit_to(self, graph: InventoryGraph) -> None:
         """Make the parameters that belong to a network's locations, for policies that are tied to one."""
 
-    def prepare(self, graph: InventoryGraph, scenarios: Scenarios) -> None:
-        """Take from the training scenarios what no gradient finds, for policies that hold a forecaster."""
+    def prepare(self, train: ScenarioSource, count: int, periods: int) -> None:
+        """Take from `count` training scenarios what no gradient finds, for policies that hold a forecaster."""
 
     def refuse_other_places(self, graph: InventoryGraph) -> None:
         """For policies that are tied to a network: refuse another one.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gnn_inventory.demand.scenarios import Scenarios
+from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import echelon_position, flow_shares
@@ -39,8 +39,9 @@ class NewsvendorQuantile(Policy):
         """The quantile that a location orders up to, given p / (p + h)."""
         return ratio
 
-    def prepare(self, graph: InventoryGraph, scenarios: Scenarios) -> None:
+    def prepare(self, train: ScenarioSource, count: int, periods: int) -> None:
         """Fit the forecaster to the training scenarios: at every period from which the horizon lies within them."""
+        graph, scenarios = train.graph, train.sample(0, count, periods)
         known = Known.of(graph, scenarios)
         horizon = self._horizon(graph, known)[0]
         demand = torch.cat([scenarios.history, scenarios.demand], dim=1)

@@ -42,7 +42,7 @@ def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None)
     fresh = copy.deepcopy(policy)
     if fresh.places != tuple(source.graph.places):
         fresh.fit_to(source.graph)
-    fresh.prepare(source.graph, source.sample(0, data.size, data.periods))
+    fresh.prepare(source, data.size, data.periods)
     return hdpo(fresh, data, settings)
 
 
@@ -83,7 +83,7 @@ def train_recipe(
         settings = {key: value for key, value in known.items() if key in POLICIES[name]().config} | settings
     policy = make_policy(name, **settings)
     policy.fit_to(train_source.graph)
-    policy.prepare(train_source.graph, train_source.sample(0, data.size, train_source.periods or data.periods))
+    policy.prepare(train_source, data.size, train_source.periods or data.periods)
     first = data.dev[torch.arange(1)]
     next(iter(periods(policy, train_source.graph, first)))  # a policy that cannot serve this network says so here
     if not resume:
