@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from gnn_inventory.cli import main
 from gnn_inventory.topology.catalogue import catalogue
+from gnn_inventory.training.run_folder import SCHEMA
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def test_damaged_files_of_a_run(quick, trained, run):
     checkpoint.write_bytes(kept)
     tensors = load_file(policy)
     for state in ({}, [], {"policy": "message_passing", "config": {"width": 5}, "places": []}, {"policy": "x", "config": {}}):
-        save_file(tensors, policy, {"gnn_inventory": json.dumps({"schema": 1, "state": state})})
+        save_file(tensors, policy, {"gnn_inventory": json.dumps({"schema": SCHEMA, "state": state})})
         code, _, error = run("evaluate", trained)
         assert (code, len(error.splitlines())) == (1, 1), error
         assert "holds no policy" in error
@@ -244,7 +245,7 @@ def test_a_policy_of_another_schema_version(trained, run):
     save_file(tensors, trained / "policy.safetensors", {"gnn_inventory": json.dumps({"schema": 0, "state": {}})})
     code, _, error = run("evaluate", trained)
     assert (code, len(error.splitlines())) == (1, 1)
-    assert "schema version 0; expected 1" in error
+    assert f"schema version 0; expected {SCHEMA}" in error
 
 
 def test_a_checkpoint_of_another_recipe(quick, trained, run):

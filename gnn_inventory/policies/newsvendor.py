@@ -1,4 +1,4 @@
-"""The newsvendor family on a quantile forecaster: order up to a quantile of the demand to come (Alvo et al., section 6)."""
+"""The newsvendor family on a quantile forecaster: order up to a quantile of the demand to come (Alvo et al., arXiv 2306.11246)."""
 
 import torch
 from torch import Tensor, nn
