@@ -12,6 +12,7 @@ from gnn_inventory.policies.base import Known, Observation, UnsupportedNetworkEr
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares, newsvendor_cost
 from gnn_inventory.references import reference_of
 from gnn_inventory.rollout import costs, periods
+from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
 
 
@@ -106,7 +107,8 @@ def test_a_union_of_graphs_gives_the_orders_of_each():
 def test_orders_scale_with_demand():
     """Ten times the demand and the stock: ten times the orders."""
     graph, scenarios = drawn(gi.one_warehouse())
-    policy = gi.MessagePassing(width=8)
+    graph, scenarios = graph.to_dtype(torch.float64), scenarios.to(torch.device("cpu"), torch.float64)
+    policy = gi.MessagePassing(width=8).double()
     seen = Observation(scenarios.on_hand, scenarios.in_transit, torch.zeros(16, 0, graph.nodes), torch.zeros(0))
     known = Known.of(graph, scenarios)
     ten = Known(known.parameters, 10 * known.mean_demand, 10 * known.std_demand, 10 * known.node_flow, 10 * known.link_flow)
@@ -184,6 +186,32 @@ def test_an_echelon_where_a_location_ships_and_sells():
     assert float(cover.echelon_periods[0, hub]) == pytest.approx(0.8 * 4 + 0.2 * 6)
     assert float(cover.echelon_periods[0, leaf]) == pytest.approx(3)
     assert float(cover.fractile[0, leaf]) == pytest.approx(torch.special.ndtri(torch.tensor(1.0)).clamp(max=3.0).item(), abs=0.2)
+    # on the way to the hub both demands pool, half correlated: (3.5^2 + 2.5^2) / 2 a period; then 2 sqrt(1) for its own
+    # customers in that period and 1.5 sqrt(3) for the leaf
+    assert float(cover.deviation[0, leaf]) == pytest.approx(1.5 * 3**0.5 / 2)
+    assert float(cover.deviation[0, hub]) == pytest.approx((3 * 9.25 + (2 + 1.5 * 3**0.5) ** 2) ** 0.5 / 10)
+
+
+def without_what_is_learned(policy):
+    """The start alone: message passing whose heads see nothing."""
+    with torch.no_grad():
+        for head in (policy.order, policy.order_of_target, policy.balance, policy.keep):
+            head.weight.zero_()
+    return policy
+
+
+def test_the_start_is_near_the_bound_where_a_warehouse_cannot_hold_stock():
+    """Equal chances of running out and the level of Eppen and Schrage: a fraction of a percent over Federgruen and Zipkin."""
+    start = without_what_is_learned(gi.MessagePassing(width=8))
+    for stores in (3, 20):
+        found = gi.evaluate(start, gi.transshipment(stores=stores), scenarios=128, periods=200, warm_up=100)
+        assert -0.05 < found.gap_percent < 0.2
+
+
+def test_the_start_is_the_optimum_of_a_backlogged_store():
+    start = without_what_is_learned(gi.MessagePassing(width=8))
+    found = gi.evaluate(start, build_network(network_mapping("one_store_backlogged")), 128, 300, 100)
+    assert abs(found.gap_percent) < 0.1
 
 
 def test_cover_of_a_serial_network_is_near_the_optimal_levels():
@@ -216,10 +244,7 @@ def test_a_faster_link_counts_only_what_arrives_in_time():
     network.add_edge("slow", "store", lead_time=4)
     network.add_edge("fast", "store", lead_time=1)
     graph, scenarios = drawn(network, count=1)
-    policy = gi.MessagePassing(width=8, seed=3)
-    with torch.no_grad():  # what is learned left out: the start alone
-        for head in (policy.order, policy.order_of_target):
-            head.weight.zero_()
+    policy = without_what_is_learned(gi.MessagePassing(width=8, seed=3))
     slow, fast = graph.link_names.index("slow -> store"), graph.link_names.index("fast -> store")
 
     def orders(on_hand, late):

@@ -14,9 +14,11 @@ from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError, TrainingError
 from gnn_inventory.policies.base import Known
 from gnn_inventory.policies.echelon import newsvendor_cost
+from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.hdpo import _weights
+from gnn_inventory.training.horizon import costs_within, reach
 from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
 
 RESTLESS = ["policy={name: base_stock}", "training.learning_rate=0.7", "training.schedule=constant"]
@@ -234,3 +236,22 @@ def test_every_optimiser_trains_and_resumes(optimiser, quick, tmp_path):
     parts = gi.train_recipe(recipe, RunFolder(tmp_path / "parts"), resume=True)
     assert [line["dev"] for line in parts.metrics] == [line["dev"] for line in whole.metrics]
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_a_unit_bought_too_late_for_any_customer_is_not_held_against_the_policy():
+    """Lead times 3 and 2 or 1: what is ordered from the supplier in the last 4 of 12 periods can be with nobody, 7 + 4 = 11 can."""
+    network = gi.one_warehouse(stores=2)
+    network.edges["supplier", "warehouse"].update(lead_time=3, unit_cost=2.0)
+    for store, lead_time in (("store_0", 2), ("store_1", 1)):
+        network.edges["warehouse", store].update(lead_time=lead_time)
+    source = SyntheticDemand(parse_network(network), 1, "train")
+    graph, scenarios = source.graph, source.sample(0, 4, 12)
+    policy = gi.MessagePassing(width=8)
+    bought = graph.link_names.index("supplier -> warehouse")
+    assert reach(graph, scenarios.parameters.lead_time)[0].tolist() == [4.0, 2.0, 1.0]
+    cost, counted = costs_within(policy, graph, scenarios)
+    orders = torch.stack([period.orders[:, bought] for period in periods(policy, graph, scenarios)], dim=1)
+    assert torch.equal(cost, costs(policy, graph, scenarios))
+    torch.testing.assert_close((cost - counted)[:, :8], torch.zeros(4, 8))
+    torch.testing.assert_close((cost - counted)[:, 8:], 2.0 * orders[:, 8:])
+    assert bool((orders[:, 8:] > 0).all())

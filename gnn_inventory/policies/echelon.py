@@ -40,7 +40,10 @@ class Cover:
 
         The fractile of an echelon is Phi^-1((p + H) / (p + h)): p of the customers below, weighted by flow (price and
         underage cost together); H the holding cost of what it orders from, 0 for a supplier; h between its own holding cost
-        and that of the customers' locations below. Demands below are taken for half correlated.
+        and that of the customers' locations below. Where demand is lost, p is divided by sqrt(L + 1): midway between p and
+        p / (L + 1), the penalties whose backlogged cost bounds the cost of lost sales from above and from below (Huh,
+        Janakiraman, Muckstadt and Rusmevichientong 2009). The deviation pools the demands below, taken for half correlated,
+        while goods may still go to any of them; after that the deviations add up (Eppen and Schrage 1981).
 
         Args:
             graph: the network.
@@ -53,9 +56,9 @@ class Cover:
         flow, mean = known.node_flow, known.mean_demand.clamp_min(0.0)
         periods = longest + mean / flow
         echelon_periods = echelon_position(graph, periods, out_of)
-        together, apart = graph.below(known.std_demand), graph.below(known.std_demand**2).sqrt()
-        deviation = (together + apart) / 2 / flow * echelon_periods.sqrt()
-        lost = graph.below(mean * (parameters.underage_cost + parameters.price)) / flow
+        deviation = _deviation(graph, known, longest)
+        wait = torch.where(graph.lost, periods.sqrt(), 1.0)
+        lost = graph.below(mean * (parameters.underage_cost + parameters.price) / wait) / flow
         held_below = graph.below(mean * parameters.holding_cost) / flow
         own = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
         above = torch.zeros_like(own).scatter_reduce(
@@ -64,6 +67,22 @@ class Cover:
         share = (lost + above) / (lost + (own + held_below) / 2).clamp_min(1e-9)
         fractile = torch.special.ndtri(share.clamp(0.01, 0.999)).clamp(-LARGEST_FRACTILE, LARGEST_FRACTILE)
         return cls(longest, periods, echelon_periods, deviation, fractile)
+
+
+def _deviation(graph: InventoryGraph, known: Known, longest: NodeValues) -> NodeValues:
+    """Of the demand below each node over what its position covers, in units of its flow [b, N].
+
+    Goods on the way to a node are for all below it: over this time their demands pool, taken for half correlated. What has
+    left it is for one place: the deviations over the later times add up.
+    """
+    pooled = longest * (graph.below(known.std_demand) ** 2 + graph.below(known.std_demand**2)) / 2
+    into = known.link_flow / known.node_flow[:, graph.target]
+    deviation = (pooled + known.std_demand**2).sqrt()
+    for _ in range(int(graph.depth) - 1):
+        below = deviation[:, graph.target] * into
+        apart = known.std_demand.expand(len(below), -1).index_add(1, graph.source, below)
+        deviation = (pooled + apart**2).sqrt()
+    return deviation / known.node_flow
 
 
 def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkValues) -> NodeValues:

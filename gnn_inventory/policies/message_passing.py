@@ -65,7 +65,9 @@ class MessagePassing(Policy):
     network's mean cost of a lost sale: the policy depends on no scale. Positions enter less what they must cover of mean
     demand, and the order adds a linear term in them: training starts at echelon base stock and learns where to leave it.
     Where a location has several sources, a faster link counts only what arrives by the time that its order would: training
-    starts at a dual-index policy (Veeraraghavan and Scheller-Wolf 2008).
+    starts at a dual-index policy (Veeraraghavan and Scheller-Wolf 2008). What a location lacks of the orders asked of it is cut
+    from them by the deviations that they cover, and what it cannot hold is added so: training starts at equal chances of
+    running out, the myopic allocation of Federgruen and Zipkin (1984).
 
     Args:
         width: channels per node and link.
@@ -91,6 +93,7 @@ class MessagePassing(Policy):
         self.order_of_target = nn.Linear(width, 1, bias=False)
         self.order_of_state = nn.Linear(POSITIONS, 1, bias=False)
         self.order_of_lateness = nn.Linear(1, 1, bias=False)
+        self.balance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
         self.reset_parameters(seed)
 
@@ -104,12 +107,12 @@ class MessagePassing(Policy):
                     module.weight.uniform_(-bound, bound, generator=random)
                     if module.bias is not None:
                         module.bias.zero_()
-            for head in (self.order, self.order_of_target, self.keep):
-                head.weight.mul_(0.3)
+            for head in (self.order, self.order_of_target, self.balance, self.keep):
+                head.weight.mul_(0.1)
             self.order_of_state.weight.copy_(torch.tensor([[0.0, -1.0, 0.0, 0.0]]))
             self.order_of_lateness.weight.fill_(1.0)
-            self.order.bias.zero_()
-            self.keep.bias.fill_(-2.0)
+            self.balance.bias.fill_(1.0)
+            self.keep.bias.fill_(-0.3)
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         if graph.slots > self.slots:
@@ -118,7 +121,7 @@ class MessagePassing(Policy):
                 f"train with policy.slots={graph.slots}"
             )
         node_flow, link_flow = known.node_flow, known.link_flow
-        target = graph.target
+        source, target = graph.source, graph.target
         into, out_of = flow_shares(graph, known)
         cover = Cover.of(graph, known, out_of)
         level = cover.echelon_periods + cover.fractile * cover.deviation
@@ -128,6 +131,9 @@ class MessagePassing(Policy):
         lead_time = known.parameters.lead_time
         after = (torch.arange(graph.slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
         sooner = cover.longest[:, target] - lead_time
+        spread = cover.deviation[:, target] * link_flow
+        total = spread.new_zeros(len(spread), graph.nodes).index_add(1, source, spread)
+        burden = spread / total.clamp_min(1e-12)[:, source]
         several = bool((graph.inbound_count() > 1).any())
 
         def decide(seen: Observation) -> Desired:
@@ -158,8 +164,13 @@ class MessagePassing(Policy):
                 z = z + message
             of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
             of_link = (self.order(z) + self.order_of_lateness(late)).squeeze(-1)
-            orders = functional.softplus(of_link + of_target[:, target], beta=SHARPNESS) * link_flow
-            keep = functional.softplus(self.keep(x).squeeze(-1)) * node_flow
+            wanted = of_link + of_target[:, target]
+            orders = functional.softplus(wanted, beta=SHARPNESS) * link_flow
+            short = torch.zeros_like(on_hand).index_add(1, source, orders) - seen.on_hand.clamp_min(0.0)
+            short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
+            cut = self.balance(z).squeeze(-1) * burden * short[:, source]
+            orders = functional.softplus(wanted - cut / link_flow, beta=SHARPNESS) * link_flow
+            keep = functional.softplus(self.keep(x).squeeze(-1), beta=SHARPNESS) * node_flow
             return Desired(orders, keep)
 
         return decide

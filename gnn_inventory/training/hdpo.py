@@ -22,6 +22,7 @@ from gnn_inventory.policies.base import Known, Policy
 from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs
 from gnn_inventory.training.data import Data, steps_per_epoch
+from gnn_inventory.training.horizon import costs_within
 from gnn_inventory.training.recipe import Training
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 
@@ -113,9 +114,9 @@ def hdpo(
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(settings, progress["step"], settings.epochs * steps)
             scenarios = batch.to(device, dtype)
-            cost = costs(policy, graph, scenarios) / graph.demand_locations
+            cost, counted = (part / graph.demand_locations for part in costs_within(policy, graph, scenarios))
             optimiser.zero_grad(set_to_none=True)
-            (cost.mean(1) * _weights(graph, scenarios) if settings.relative else cost).mean().backward()
+            (counted.mean(1) * _weights(graph, scenarios) if settings.relative else counted).mean().backward()
             norm = _checked_norm(policy, float(cost.detach().mean()), settings, epoch)
             optimiser.step()
             progress["step"] += 1
