@@ -134,6 +134,14 @@ def test_all_policies_face_the_same_scenarios_and_chunks_bound_what_is_held(monk
         gi.evaluate(Constant(), network, scenarios=20, periods=81, warm_up=4)
 
 
+def test_the_dev_cost_is_of_the_orders_that_will_be_placed():
+    """Where whole units are shipped, the policy is chosen by its cost in whole units: 1.4 a period are 1."""
+    graph, scenarios = drawn(gi.one_store(), count=6)
+    whole = mean_cost(Recorder(1.4), graph, scenarios, 5, whole_units=True)
+    assert whole == pytest.approx(mean_cost(Recorder(1.0), graph, scenarios, 5), rel=1e-6)
+    assert whole != pytest.approx(mean_cost(Recorder(1.4), graph, scenarios, 5), rel=1e-3)
+
+
 def test_the_dev_cost_leaves_the_warm_up_out():
     graph, scenarios = drawn(lost_only(), count=6)
     expected = float(scenarios.demand[:, 5:].sum(2).double().mean())

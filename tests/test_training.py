@@ -255,3 +255,14 @@ def test_a_unit_bought_too_late_for_any_customer_is_not_held_against_the_policy(
     torch.testing.assert_close((cost - counted)[:, :8], torch.zeros(4, 8))
     torch.testing.assert_close((cost - counted)[:, 8:], 2.0 * orders[:, 8:])
     assert bool((orders[:, 8:] > 0).all())
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_best_epoch_is_chosen_with_the_rounding_of_the_recipe(quick, tmp_path, whole):
+    """The dev cost of the kept policy, measured anew."""
+    recipe = gi.load_recipe(quick, [f"evaluation.whole_units={whole}", "training.epochs=1"])
+    result = gi.train_recipe(recipe, RunFolder(tmp_path / "run"))
+    dev = SyntheticDemand(recipe.network, recipe.training.seed, "dev")
+    with torch.no_grad():
+        found = costs(result.policy, dev.graph, dev.sample(0, 16, 12), whole)[:, 4:].mean() / dev.graph.demand_locations
+    assert result.dev_cost == pytest.approx(float(found), rel=1e-6)

@@ -25,6 +25,7 @@ class Data:
         size: training scenarios.
         periods: simulated per training scenario.
         warm_up: first periods of a training scenario that are left out of the cost reported as `train`.
+        whole_units: whether dev orders are rounded, as they will be where the policy is used.
         starts: first periods at which a training scenario may start (more than one: it is drawn per step).
     """
 
@@ -34,6 +35,7 @@ class Data:
     size: int
     periods: int
     warm_up: int
+    whole_units: bool = False
     starts: int = 1
 
     def batches(self, settings: Training, epoch: int) -> Iterator[Scenarios]:
@@ -61,10 +63,10 @@ def steps_per_epoch(size: int, batch: int) -> int:
 
 def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
     """The scenarios of a recipe: as many as it says, or as a panel has."""
-    settings = recipe.training
+    settings, whole = recipe.training, recipe.evaluation.whole_units
     if train.count is None:
         drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
-        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up)
+        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up, whole)
     assert recipe.demand is not None
     assert train.periods is not None
     assert dev.periods is not None
@@ -78,4 +80,4 @@ def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
     warm_up = recipe.demand.windows.warm_up
     if warm_up >= periods:
         raise InputError(f"{recipe.name}: training.periods: got {periods}; expected more than windows.warm_up, {warm_up}")
-    return Data(train, chosen, warm_up, size, periods, warm_up, train.periods - periods + 1)
+    return Data(train, chosen, warm_up, size, periods, warm_up, whole, train.periods - periods + 1)

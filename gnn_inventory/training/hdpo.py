@@ -92,7 +92,9 @@ def hdpo(
     policy.to(device, dtype)
     dev = data.dev.to(device, dtype)
     weights = _weights(graph, dev) if settings.relative else 1.0
-    dev_cost_of = partial(mean_cost, graph=graph, scenarios=dev, warm_up=data.dev_warm_up, weights=weights)
+    dev_cost_of = partial(
+        mean_cost, graph=graph, scenarios=dev, warm_up=data.dev_warm_up, weights=weights, whole_units=data.whole_units
+    )
     steps = steps_per_epoch(data.size, settings.batch)
     if not any(value.requires_grad for value in policy.parameters()):
         return _untrained(policy, dev_cost_of(policy), folder, on_epoch)
@@ -114,9 +116,9 @@ def hdpo(
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(settings, progress["step"], settings.epochs * steps)
             scenarios = batch.to(device, dtype)
-            cost, counted = (part / graph.demand_locations for part in costs_within(policy, graph, scenarios))
+            cost, minimised = (part / graph.demand_locations for part in costs_within(policy, graph, scenarios))
             optimiser.zero_grad(set_to_none=True)
-            (counted.mean(1) * _weights(graph, scenarios) if settings.relative else counted).mean().backward()
+            (minimised.mean(1) * _weights(graph, scenarios) if settings.relative else minimised).mean().backward()
             norm = _checked_norm(policy, float(cost.detach().mean()), settings, epoch)
             optimiser.step()
             progress["step"] += 1
@@ -174,11 +176,18 @@ def _untrained(
 
 
 @torch.no_grad()
-def mean_cost(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_up: int, weights: Tensor | float = 1.0) -> float:
+def mean_cost(
+    policy: Policy,
+    graph: InventoryGraph,
+    scenarios: Scenarios,
+    warm_up: int,
+    weights: Tensor | float = 1.0,
+    whole_units: bool = False,
+) -> float:
     """Mean cost per period and location with demand, after the warm-up; `weights` are of the scenarios [B]."""
     policy.eval()
     per_scenario = [
-        costs(policy, graph, scenarios[rows])[:, warm_up:].double().sum(1)
+        costs(policy, graph, scenarios[rows], whole_units)[:, warm_up:].double().sum(1)
         for rows in torch.arange(len(scenarios)).split(DEV_CHUNK)
     ]
     total = float((torch.cat(per_scenario) * weights).sum())
