@@ -43,8 +43,9 @@ def test_the_same_recipe_gives_the_same_bits(quick, tmp_path):
     assert files(tmp_path / "a")["policy.safetensors"] != files(tmp_path / "c")["policy.safetensors"]
 
 
-def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(quick, tmp_path):
-    settings = ["--set", "training.epochs=12", "--set", "training.scenarios=512"]
+@pytest.mark.parametrize("average", ["0", "0.9"])
+def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(quick, tmp_path, average):
+    settings = ["--set", "training.epochs=12", "--set", "training.scenarios=512", "--set", f"training.average={average}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen([*COMMAND, "train", str(quick), "-o", str(killed), *settings], env=environment)
@@ -266,3 +267,21 @@ def test_the_best_epoch_is_chosen_with_the_rounding_of_the_recipe(quick, tmp_pat
     with torch.no_grad():
         found = costs(result.policy, dev.graph, dev.sample(0, 16, 12), whole)[:, 4:].mean() / dev.graph.demand_locations
     assert result.dev_cost == pytest.approx(float(found), rel=1e-6)
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(quick, tmp_path):
+    """Three epochs of one step each: the mean w1 (1 - d1) + ..., by hand from the weights of runs that end earlier."""
+    fixed = ["training.scenarios=32", "training.schedule=constant", "training.learning_rate=0.01"]
+
+    def run(epochs, average):
+        folder = RunFolder(tmp_path / f"{epochs}-{average}")
+        gi.train_recipe(gi.load_recipe(quick, [*fixed, f"training.epochs={epochs}", f"training.average={average}"]), folder)
+        return folder.checkpoint()[0]
+
+    plain = [run(epochs, 0)["policy.order.weight"] for epochs in (1, 2, 3)]
+    found = run(3, 0.15)
+    torch.testing.assert_close(found["policy.order.weight"], plain[2])
+    mean = gi.MessagePassing(width=8, rounds=1, slots=3, seed=0).order.weight.detach()
+    for decay, value in zip((1 / 11, 0.15, 0.15), plain, strict=True):
+        mean = decay * mean + (1 - decay) * value
+    torch.testing.assert_close(found["kept.order.weight"], mean)

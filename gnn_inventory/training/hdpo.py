@@ -99,12 +99,13 @@ def hdpo(
     if not any(value.requires_grad for value in policy.parameters()):
         return _untrained(policy, dev_cost_of(policy), folder, on_epoch)
     optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
+    kept = copy.deepcopy(policy) if settings.average else policy
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
     if folder is not None:
         saved = folder.checkpoint(data.train.fingerprint)
         if saved is not None:
-            best, progress = _restore(policy, optimiser, *saved)
+            best, progress = _restore(policy, kept, optimiser, *saved)
         folder.cut_metrics(progress["epoch"])
     metrics = folder.metrics() if folder is not None else []
     for epoch in range(progress["epoch"], settings.epochs):
@@ -122,11 +123,12 @@ def hdpo(
             norm = _checked_norm(policy, float(cost.detach().mean()), settings, epoch)
             optimiser.step()
             progress["step"] += 1
+            _average(kept, policy, min(settings.average, progress["step"] / (10 + progress["step"])))
             train_cost += float(cost.detach()[:, data.warm_up :].mean()) * len(batch)
             largest, count = max(largest, norm), count + len(batch)
             if on_step is not None:
                 on_step()
-        dev_cost = dev_cost_of(policy)
+        dev_cost = dev_cost_of(kept)
         if not math.isfinite(dev_cost):
             raise TrainingError(
                 f"training: epoch {epoch + 1}: the dev cost is {dev_cost:g}: the policy has left all bounds; "
@@ -134,7 +136,7 @@ def hdpo(
             )
         progress["epoch"] = epoch + 1
         if dev_cost < progress["best_dev"]:
-            best = {name: value.detach().clone() for name, value in policy.state_dict().items()}
+            best = {name: value.detach().clone() for name, value in kept.state_dict().items()}
             progress |= {"best_dev": dev_cost, "best_epoch": epoch + 1}
         line = {
             "epoch": epoch + 1,
@@ -151,7 +153,7 @@ def hdpo(
             chosen = copy.deepcopy(policy)
             chosen.load_state_dict(best)
             save_policy(chosen.cpu(), folder.policy_file)
-            folder.save_checkpoint(*_state(policy, optimiser, best, progress), data.train.fingerprint)
+            folder.save_checkpoint(*_state(policy, kept, optimiser, best, progress), data.train.fingerprint)
         if on_epoch is not None:
             on_epoch(line)
     chosen = copy.deepcopy(policy)
@@ -229,11 +231,21 @@ def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int) -
     return norm
 
 
+@torch.no_grad()
+def _average(kept: Policy, policy: Policy, decay: float) -> None:
+    """Move the running mean of the weights, where one is kept, towards the weights."""
+    if kept is not policy:
+        for mean, value in zip(kept.parameters(), policy.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+
 def _state(
-    policy: Policy, optimiser: torch.optim.Optimizer, best: dict[str, Tensor], progress: dict[str, Any]
+    policy: Policy, kept: Policy, optimiser: torch.optim.Optimizer, best: dict[str, Tensor], progress: dict[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """All that a run needs to go on: weights, best weights, the optimiser's moments, and where it is."""
+    """All that a run needs to go on: weights, their mean, best weights, the optimiser's moments, and where it is."""
     tensors = {f"policy.{name}": value.detach().cpu() for name, value in policy.state_dict().items()}
+    if kept is not policy:
+        tensors |= {f"kept.{name}": value.detach().cpu() for name, value in kept.state_dict().items()}
     tensors |= {f"best.{name}": value.cpu() for name, value in best.items()}
     for number, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{key}": value.cpu() for key, value in values.items()}
@@ -241,16 +253,22 @@ def _state(
 
 
 def _restore(
-    policy: Policy, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], progress: dict[str, Any]
+    policy: Policy,
+    kept: Policy,
+    optimiser: torch.optim.Optimizer,
+    tensors: dict[str, Tensor],
+    progress: dict[str, Any],
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Put a checkpoint back into policy and optimiser; the best weights and where the run is."""
-    parts: dict[str, dict[str, Tensor]] = {"policy": {}, "best": {}, "optimiser": {}}
+    parts: dict[str, dict[str, Tensor]] = {"policy": {}, "kept": {}, "best": {}, "optimiser": {}}
     state = optimiser.state_dict()
     try:
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = value
         policy.load_state_dict(parts["policy"])
+        if kept is not policy:
+            kept.load_state_dict(parts["kept"])
         for name, value in parts["optimiser"].items():
             number, _, key = name.partition(".")
             state["state"].setdefault(int(number), {})[key] = value

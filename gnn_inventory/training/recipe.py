@@ -35,8 +35,8 @@ class Training(Strict):
 
     Attributes:
         scenarios: training scenarios, drawn once (a panel: items, at most this many).
-        periods: simulated per scenario, T; the cost of all of them is minimised (a panel: its whole training window, unless
-            `random_start`).
+        periods: simulated per scenario, T; the cost of all of them is minimised, but for units bought too late for any customer
+            (a panel: its whole training window, unless `random_start`).
         warm_up: first periods that are left out of the cost reported as `train` (a panel: its windows' own).
         batch: scenarios per step, B.
         epochs: passes over the scenarios.
@@ -44,6 +44,8 @@ class Training(Strict):
         learning_rate: its peak.
         schedule: `one_cycle` (up, then down to nothing) or `constant`.
         gradient_clip: largest norm of the gradient.
+        average: decay per step of a running mean of the weights, which is what is kept and judged on dev; 0 = the weights as
+            they are (Polyak and Juditsky 1992).
         early_stopping: epochs without a better dev cost after which training ends; 0 = never.
         seed: of scenarios, batches and weights.
         dtype: float32 or float64.
@@ -63,6 +65,7 @@ class Training(Strict):
     learning_rate: Rate = 3e-3
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     gradient_clip: Rate = 1.0
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     early_stopping: CountOrNone = 0
     seed: Seed = 0
     dtype: Literal["float32", "float64"] = "float32"
