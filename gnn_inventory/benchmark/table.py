@@ -51,7 +51,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        single = "" if outcome["reference"]["kind"] == "optimum" else _words(outcome["instance"])
+        single = "" if outcome["reference"]["kind"] != "best_known" else _words(outcome["instance"])
         groups.setdefault((outcome["problem"], single, outcome["policy"], _words(outcome["settings"])), []).append(outcome)
     rows = []
     for (problem, instance, policy, settings), members in sorted(groups.items()):
