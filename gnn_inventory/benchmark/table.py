@@ -45,22 +45,18 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
 
 
 def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
-    """One row per problem and policy: the worst of all seeds and instances counts.
-
-    A problem whose instances are few settings of its network has a row for each of them where a cost is all that is known.
-    """
+    """One row per problem and policy: the worst of all seeds and instances counts, each over its own reference."""
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        single = "" if outcome["reference"]["kind"] != "best_known" else _words(outcome["instance"])
-        groups.setdefault((outcome["problem"], single, outcome["policy"], _words(outcome["settings"])), []).append(outcome)
+        groups.setdefault((outcome["problem"], outcome["policy"], _words(outcome["settings"])), []).append(outcome)
     rows = []
-    for (problem, instance, policy, settings), members in sorted(groups.items()):
+    for (problem, policy, settings), members in sorted(groups.items()):
         worst = max(members, key=lambda member: member["gap_percent"])
         trainings = {(member["seed"], member["training_seconds"]) for member in members}
         low, high = worst["gap_ci95"]
         rows.append(
             {
-                "problem": problem + (f" ({instance})" if instance else ""),
+                "problem": problem,
                 "policy": policy,
                 "settings": settings,
                 "instances": len({_words(member["instance"]) for member in members}),
