@@ -9,7 +9,7 @@ import yaml
 
 from gnn_inventory.benchmark.run import run_suite
 from gnn_inventory.benchmark.suite import Suite, load_suite, suites
-from gnn_inventory.benchmark.table import markdown, with_gaps, write_tables
+from gnn_inventory.benchmark.table import markdown, summarise, with_gaps, write_tables
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
@@ -78,6 +78,19 @@ def test_a_suite_resumes_and_its_tables_hold_what_the_cells_gave(tmp_path):
     assert one["worst gap %"] == round(max(gaps), 3)
     assert one["low"] < one["worst gap %"] < one["high"]
     assert markdown(rows).count("\n") == 2 + 4
+
+
+def test_a_row_holds_one_kind_of_reference_and_the_worst_of_its_instances():
+    shared = {"problem": "p", "policy": "a", "settings": {}, "seed": 0, "training_seconds": 1.0, "training_scenarios": 8}
+    shared |= {"scenarios": 4, "recipe": "r", "machine": "m", "date": "2026-01-01", "gap_ci95": [0.0, 1.0]}
+    known = [("best_known", 0.1, 2.0), ("best_known", 0.3, 4.0), ("optimum", 0.2, 9.0)]
+    outcomes = [
+        {**shared, "instance": {"stores": place}, "reference": {"kind": kind}, "gap_percent": gap, "cost_per_store": cost}
+        for place, (kind, gap, cost) in enumerate(known)
+    ]
+    best, optimum = summarise(outcomes)
+    assert (best["over"], best["instances"], best["worst gap %"], best["cost per store"]) == ("best known", 2, 0.3, 3.0)
+    assert (optimum["over"], optimum["instances"], optimum["worst gap %"], optimum["cost per store"]) == ("optimum", 1, 0.2, 9.0)
 
 
 def test_the_best_of_the_table_is_the_reference_where_theory_has_none(tmp_path):

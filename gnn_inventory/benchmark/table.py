@@ -45,12 +45,13 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
 
 
 def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
-    """One row per problem and policy: the worst of all seeds and instances counts, each over its own reference."""
+    """One row per problem, policy and kind of reference: the worst of all seeds and instances, each over its own reference."""
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        groups.setdefault((outcome["problem"], outcome["policy"], _words(outcome["settings"])), []).append(outcome)
+        key = outcome["problem"], outcome["policy"], _words(outcome["settings"]), outcome["reference"]["kind"]
+        groups.setdefault(key, []).append(outcome)
     rows = []
-    for (problem, policy, settings), members in sorted(groups.items()):
+    for (problem, policy, settings, kind), members in sorted(groups.items()):
         worst = max(members, key=lambda member: member["gap_percent"])
         trainings = {(member["seed"], member["training_seconds"]) for member in members}
         low, high = worst["gap_ci95"]
@@ -67,7 +68,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
                 "low": round(low, 3),
                 "high": round(high, 3),
                 "mean gap %": round(float(np.mean([member["gap_percent"] for member in members])), 3),
-                "over": worst["reference"]["kind"].replace("_", " "),
+                "over": kind.replace("_", " "),
                 "training seconds": round(float(np.mean([seconds for _, seconds in trainings]))),
                 "test scenarios": worst["scenarios"],
                 "recipe": worst["recipe"],
