@@ -91,13 +91,17 @@ def plainly(policy, graph, known, seen):
     for node in locations:
         arriving = sum((seen.in_transit[0, e] for e, (_, v) in enumerate(pairs) if v == node), torch.zeros(graph.slots))
         facts = [value[0, node] for value in (parameters.holding_cost, parameters.underage_cost, parameters.price)]
+        supplied = [e for e, (u, v) in enumerate(pairs) if v == node and graph.is_supplier[u]]
+        facts.append(sum((parameters.unit_cost[0, e] for e in supplied), torch.tensor(0.0)))
+        facts += [known.mean_demand[0, node], known.std_demand[0, node]]
         padding = torch.zeros(policy.slots - graph.slots)
         x[node] = policy.initial_node(torch.cat([seen.on_hand[0, [node]], arriving, padding, torch.stack(facts)]))
     edges = [(u, v, parameters.lead_time[0, [e]]) for e, (u, v) in enumerate(pairs)]
     edges += [(v, None, torch.zeros(1)) for v in locations if graph.has_demand[v]]
     edges += [(v, v, torch.zeros(1)) for v in locations if any(u == v for u, _ in pairs)]
     z = [policy.initial_edge(torch.cat([x.get(u, zero), x.get(v, zero), lead])) for u, v, lead in edges]
-    for _ in range(max(depth - 1, 1)):
+    several = any(sum(v == node for _, v in pairs) > 1 for node in locations)
+    for _ in range(2 if several else max(depth - 1, 1)):
         new = {}
         for node in locations:
             into = [z[i] for i, (_, v, _) in enumerate(edges) if v == node]

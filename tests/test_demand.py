@@ -277,12 +277,12 @@ def test_later_weeks_change_nothing(stream, end, periods):
     assert all(torch.equal(getattr(one, name), getattr(two, name)) for name in names)
 
 
-def test_history_is_the_weeks_before_the_first():
+def test_history_is_all_weeks_before_the_first_and_the_window_has_its_statistics():
     drawn = PanelDemand(PANEL, NAMED, WINDOWS, "dev", 0).sample(1, 4, 5, start=3)
     weeks = NAMED.sales[1:4, :, 14 + 3 :]  # the window starts at 14
-    assert torch.equal(drawn.history[..., :3], weeks[..., :4].transpose(1, 2))
+    assert torch.equal(drawn.history[..., :3], NAMED.sales[1:4, :, : 14 + 3 + 4].transpose(1, 2))
     assert torch.equal(drawn.demand[..., :3], weeks[..., 4:9].transpose(1, 2))
-    torch.testing.assert_close(drawn.mean_demand[:, :3], weeks[..., :4].mean(2))  # known beforehand: the history alone
+    torch.testing.assert_close(drawn.mean_demand[:, :3], weeks[..., :4].mean(2))  # known beforehand: the window's history alone
     torch.testing.assert_close(drawn.std_demand[:, :3], weeks[..., :4].std(2))
 
 

@@ -17,11 +17,12 @@ __all__ = ["PanelDemand", "Windows"]
 
 @dataclass(frozen=True)
 class Windows:
-    """Periods [first, last) of the panel for each use; the first `history` of each are seen, not simulated.
+    """Periods [first, last) of the panel for each use; the first `history` of each are seen, not simulated; what lies before
+    them a policy may look back to.
 
     Attributes:
         train, dev, test: [first, last).
-        history: periods of past demand at the start of a window.
+        history: periods at the start of a window that mean and standard deviation are taken from.
         warm_up: periods after them that are simulated and not counted.
     """
 
@@ -140,6 +141,6 @@ class PanelDemand(ScenarioSource):
             on_hand=on_hand,
             in_transit=in_transit,
             parameters=parameters,
-            history=history,
+            history=self._sales[first:last, :now],
             calendar=self._calendar[now : now + periods],
         )

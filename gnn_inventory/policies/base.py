@@ -40,6 +40,12 @@ class Known:
         mean = scenarios.mean_demand
         return cls(scenarios.parameters, mean, scenarios.std_demand, *graph.flows(mean))
 
+    def from_past(self, graph: InventoryGraph, past: Past) -> "Known":
+        """The same costs and lead times, with mean and standard deviation of past demand [B, W, N], W > 1."""
+        # a series without a sale in the window gets the smallest mean that could have been seen
+        mean = past.mean(1).clamp_min(1.0 / past.shape[1]) * graph.has_demand
+        return Known(self.parameters, mean, past.std(1), *graph.flows(mean))
+
 
 @dataclass(frozen=True)
 class Observation:

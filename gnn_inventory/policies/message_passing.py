@@ -1,14 +1,17 @@
 """Message passing on the supply network: the same weights run on any graph."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.nn import MessagePassing as PyGMessagePassing
 
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
-from gnn_inventory.types import Float, NodeValues
+from gnn_inventory.types import Float, LinkValues, NodeValues, Past
 
 __all__ = ["MessagePassing"]
 
@@ -17,6 +20,8 @@ SHARPNESS = 8.0
 """Of the softplus that keeps orders positive, per unit of mean flow: near to what it lacks of a level, never dead."""
 SMALLEST_DEVIATION = 0.1
 """In units of mean flow: what a position is divided by is no smaller."""
+LARGEST_RISE = 3.0
+"""Of demand over its mean a season ago: what is beyond is taken for this."""
 
 
 class SupplyConv(PyGMessagePassing):
@@ -58,6 +63,23 @@ class SupplyConv(PyGMessagePassing):
         return torch.cat([inbound, outbound], dim=-1)
 
 
+@dataclass(frozen=True)
+class _Terms:
+    """What follows from what is known of demand and costs, before any state is seen."""
+
+    node_flow: NodeValues
+    link_flow: LinkValues
+    into: LinkValues
+    out_of: LinkValues
+    periods: NodeValues
+    level: NodeValues
+    scale: NodeValues
+    sooner: LinkValues
+    burden: LinkValues
+    node_facts: Tensor
+    link_facts: Tensor
+
+
 class MessagePassing(Policy):
     """Orders on links and a quantity to keep per location, by rounds of message passing.
 
@@ -73,19 +95,36 @@ class MessagePassing(Policy):
         width: channels per node and link.
         rounds: of message passing, K.
         slots: periods until arrival that the policy tells apart, at least the largest lead time minus 1.
-        window: periods of past demand that it looks at, W.
+        window: periods of past demand that it looks at, W. Their mean and deviation, as the window moves, are then what it
+            knows of demand, and upstream locations look at what was demanded below them.
+        season: periods of a season, 0 where there is none: it also looks at how demand went on a season ago, over the next
+            2 x slots periods, against the mean of the window before.
         calendar: channels of the calendar that it looks at.
         seed: of the initial weights.
     """
 
     def __init__(
-        self, width: int = 32, rounds: int = 2, slots: int = 8, window: int = 0, calendar: int = 0, seed: int = 0
+        self,
+        width: int = 32,
+        rounds: int = 2,
+        slots: int = 8,
+        window: int = 0,
+        season: int = 0,
+        calendar: int = 0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        self.config = dict(width=width, rounds=rounds, slots=slots, window=window, calendar=calendar, seed=seed)
-        self.slots, self.window, self.calendar = slots, window, calendar
+        self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar, seed=seed)
+        if window == 1 or (season and (not window or season < 2 * slots)):
+            got = f"window {window}, season {season}"
+            raise InputError(
+                f"policy message_passing: got {got}; expected a window of 0 or at least 2, and a season only with a window, at least {2 * slots} (2 x slots) long"
+            )
+        self.slots, self.recent, self.season, self.calendar = slots, window, season, calendar
+        self.window = window + season
+        ahead = 2 * slots if season else 0
         self.node_facts = nn.Linear(NODE_FACTS, width)
-        self.node_state = nn.Linear(1 + POSITIONS + slots + window + calendar, width, bias=False)
+        self.node_state = nn.Linear(1 + POSITIONS + slots + window + ahead + calendar, width, bias=False)
         self.link_facts = nn.Linear(LINK_FACTS, width)
         self.link_state = nn.Linear(slots + 1, width, bias=False)
         self.rounds = nn.ModuleList(SupplyConv(width) for _ in range(rounds))
@@ -120,63 +159,89 @@ class MessagePassing(Policy):
                 f"policy message_passing: got a lead time of {graph.slots + 1}; its weights accept at most {self.slots + 1}; "
                 f"train with policy.slots={graph.slots}"
             )
-        node_flow, link_flow = known.node_flow, known.link_flow
         source, target = graph.source, graph.target
-        into, out_of = flow_shares(graph, known)
-        cover = Cover.of(graph, known, out_of)
-        level = cover.echelon_periods + cover.fractile * cover.deviation
-        scale = 1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION)
-        node_facts = self.node_facts(node_features(graph, known, cover))
-        link_facts = self.link_facts(link_features(graph, known))
+        known_before = self._terms(graph, known)
         lead_time = known.parameters.lead_time
         after = (torch.arange(graph.slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
-        sooner = cover.longest[:, target] - lead_time
-        spread = cover.deviation[:, target] * link_flow
-        total = spread.new_zeros(len(spread), graph.nodes).index_add(1, source, spread)
-        burden = spread / total.clamp_min(1e-12)[:, source]
         several = bool((graph.inbound_count() > 1).any())
 
         def decide(seen: Observation) -> Desired:
-            on_hand = seen.on_hand / node_flow
-            transit = seen.in_transit / link_flow.unsqueeze(-1)
+            recent = seen.past_demand[:, -self.recent :]
+            terms = self._terms(graph, known.from_past(graph, recent)) if self.recent else known_before
+            on_hand = seen.on_hand / terms.node_flow
+            transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
             inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, graph.slots)
-            inbound = inbound.index_add(1, target, seen.in_transit) / node_flow.unsqueeze(-1)
+            inbound = inbound.index_add(1, target, seen.in_transit) / terms.node_flow.unsqueeze(-1)
             position = on_hand + inbound.sum(-1)
-            echelon = echelon_position(graph, position, out_of) - level
-            position = position - cover.periods
-            positions = torch.stack([position, echelon, position * scale, echelon * scale], dim=-1)
+            echelon = echelon_position(graph, position, terms.out_of) - terms.level
+            position = position - terms.periods
+            positions = torch.stack([position, echelon, position * terms.scale, echelon * terms.scale], dim=-1)
             pad = (0, self.slots - graph.slots)
             parts = [on_hand.unsqueeze(-1), positions, functional.pad(inbound, pad)]
-            if self.window:
-                past = seen.past_demand[:, -self.window :].transpose(1, 2)
-                parts.append(past / node_flow.unsqueeze(-1))
+            if self.recent:
+                parts.append(_below(graph, recent).transpose(1, 2) / terms.node_flow.unsqueeze(-1))
+            if self.season:
+                parts.append(self._season(graph, seen.past_demand))
             if self.calendar:
                 parts.append(seen.calendar.expand(*on_hand.shape, -1))
             state = torch.cat(parts, dim=-1)
-            x = functional.silu(node_facts + self.node_state(state))
+            x = functional.silu(terms.node_facts + self.node_state(state))
             late = on_hand.new_zeros(len(on_hand), graph.links)
             if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
-                late = (inbound[:, target] * after).sum(-1) - sooner
+                late = (inbound[:, target] * after).sum(-1) - terms.sooner
             late = late.unsqueeze(-1)
-            z = functional.silu(link_facts + self.link_state(torch.cat([functional.pad(transit, pad), late], dim=-1)))
+            z = functional.silu(terms.link_facts + self.link_state(torch.cat([functional.pad(transit, pad), late], dim=-1)))
             for layer in self.rounds:
-                x, message = layer(x, z, graph.edge_index, into, out_of)
+                x, message = layer(x, z, graph.edge_index, terms.into, terms.out_of)
                 z = z + message
             of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
             of_link = (self.order(z) + self.order_of_lateness(late)).squeeze(-1)
             wanted = of_link + of_target[:, target]
-            orders = functional.softplus(wanted, beta=SHARPNESS) * link_flow
+            orders = functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow
             short = torch.zeros_like(on_hand).index_add(1, source, orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
-            cut = self.balance(z).squeeze(-1) * burden * short[:, source]
-            orders = functional.softplus(wanted - cut / link_flow, beta=SHARPNESS) * link_flow
-            keep = functional.softplus(self.keep(x).squeeze(-1), beta=SHARPNESS) * node_flow
+            cut = self.balance(z).squeeze(-1) * terms.burden * short[:, source]
+            orders = functional.softplus(wanted - cut / terms.link_flow, beta=SHARPNESS) * terms.link_flow
+            keep = functional.softplus(self.keep(x).squeeze(-1), beta=SHARPNESS) * terms.node_flow
             return Desired(orders, keep)
 
         return decide
 
+    def _terms(self, graph: InventoryGraph, known: Known) -> _Terms:
+        """What follows from what is known, before any state is seen."""
+        source, target = graph.source, graph.target
+        into, out_of = flow_shares(graph, known)
+        cover = Cover.of(graph, known, out_of)
+        spread = cover.deviation[:, target] * known.link_flow
+        total = spread.new_zeros(len(spread), graph.nodes).index_add(1, source, spread)
+        return _Terms(
+            known.node_flow,
+            known.link_flow,
+            into,
+            out_of,
+            cover.periods,
+            level=cover.echelon_periods + cover.fractile * cover.deviation,
+            scale=1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION),
+            sooner=cover.longest[:, target] - known.parameters.lead_time,
+            burden=spread / total.clamp_min(1e-12)[:, source],
+            node_facts=self.node_facts(node_features(graph, known, cover)),
+            link_facts=self.link_facts(link_features(graph, known)),
+        )
+
+    def _season(self, graph: InventoryGraph, past: Past) -> Float[Tensor, "scenario node channel"]:
+        """Demand below each node a season ago, from now on, over the mean of the window before, less 1."""
+        base = _below(graph, past[:, : self.recent]).mean(1).clamp_min(1.0 / self.recent)
+        then = _below(graph, past[:, self.recent : self.recent + 2 * self.slots])
+        return (then.transpose(1, 2) / base.unsqueeze(-1) - 1.0).clamp(-1.0, LARGEST_RISE)
+
     def __repr__(self) -> str:
         return f"MessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
+
+
+def _below(graph: InventoryGraph, past: Past) -> Past:
+    """Demand of each node and of all below it, per period."""
+    size, periods, nodes = past.shape
+    return graph.below(past.reshape(size * periods, nodes)).reshape(size, periods, nodes)
 
 
 def node_features(graph: InventoryGraph, known: Known, cover: Cover) -> Float[Tensor, "_ node channel"]:

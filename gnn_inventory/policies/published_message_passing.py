@@ -11,6 +11,8 @@ from gnn_inventory.policies.fully_connected import draw_weights
 
 __all__ = ["PublishedMessagePassing"]
 
+FACTS = 6
+"""What is known of a node."""
 HIDDEN = 2
 """Hidden layers of each of its networks."""
 
@@ -18,17 +20,19 @@ HIDDEN = 2
 class PublishedMessagePassing(Policy):
     """Node, edge, update and output networks of Alvo, Russo, Kanoria and Lee (arXiv 2306.11246).
 
-    Nodes are the locations, with stock on hand, what arrives in each of the next periods, and costs, in units and money as
-    they are. Edges are links, an edge to each location's customers and a loop at each location that ships on; suppliers and
-    customers are nodes whose features are zero. In each round, with weights shared by all,
+    Nodes are the locations, with stock on hand, what arrives in each of the next periods, costs, what a unit costs from a
+    supplier, and mean and standard deviation of demand, in units and money as they are. Edges are links, an edge to each
+    location's customers and a loop at each location that ships on, each with its lead time; suppliers and customers are nodes
+    whose embeddings are zero. In each round, with weights shared by all,
 
     .. math::
         x_v' = x_v + U([x_v, \\sum_{e \\to v} z_e / \\sqrt{d^{in}_v}, \\sum_{v \\to e} z_e / \\sqrt{d^{out}_v}]), \\quad
         z_e' = z_e + V([z_e, x_u', x_v'])
 
     An output network gives the order of each link and, from the loop, what a location keeps: both compete for its stock in
-    proportion. There are as many rounds as links on the longest path between locations, at least one. All networks have two
-    hidden layers and ELU after every layer; the output's last layer starts at a bias of 5 under a softplus.
+    proportion. There are as many rounds as links on the longest path between locations, at least one, and two where a
+    location has several sources. All networks have two hidden layers and ELU after every layer; the output's last layer starts
+    at a bias of 5 under a softplus.
 
     Args:
         width: channels of all hidden and embedding layers.
@@ -42,7 +46,7 @@ class PublishedMessagePassing(Policy):
         super().__init__()
         self.config = dict(width=width, slots=slots, window=window, calendar=calendar, seed=seed)
         self.slots, self.window, self.calendar = slots, window, calendar
-        self.initial_node = _network(4 + slots + window + calendar, width, width)
+        self.initial_node = _network(1 + FACTS + slots + window + calendar, width, width)
         self.initial_edge = _network(2 * width + 1, width, width)
         self.node_update = _network(3 * width, width, width)
         self.edge_update = _network(3 * width, width, width)
@@ -69,8 +73,12 @@ class PublishedMessagePassing(Policy):
         degree_in = torch.bincount(target, minlength=nodes + 1).clamp_min(1).to(dtype).rsqrt().unsqueeze(-1)
         degree_out = torch.bincount(source, minlength=nodes + 1).clamp_min(1).to(dtype).rsqrt().unsqueeze(-1)
         lead_time = torch.nn.functional.pad(known.parameters.lead_time, (0, len(source) - links)).unsqueeze(-1)
-        facts = (known.parameters.holding_cost, known.parameters.underage_cost, known.parameters.price)
-        rounds = max(int(graph.depth) - 1, 1)
+        parameters = known.parameters
+        bought = parameters.unit_cost * graph.is_supplier[graph.source]
+        bought = bought.new_zeros(len(bought), nodes).index_add(1, graph.target, bought)
+        costs = (parameters.holding_cost, parameters.underage_cost, parameters.price, bought)
+        facts = (*costs, known.mean_demand, known.std_demand)
+        rounds = max(int(graph.depth) - 1, 2 if bool((graph.inbound_count() > 1).any()) else 1)
 
         def aggregate(edges: Tensor, at: Tensor, scale: Tensor) -> Tensor:
             total = edges.new_zeros(len(edges), nodes + 1, edges.shape[2]).index_add(1, at, edges)

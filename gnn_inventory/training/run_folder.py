@@ -22,7 +22,7 @@ from gnn_inventory.training.recipe import Recipe, load_recipe
 __all__ = ["SCHEMA", "RunFolder", "load_policy", "save_policy"]
 
 KEY = "gnn_inventory"
-SCHEMA = 3
+SCHEMA = 4
 """Version of the files' layout; a file of another version is refused."""
 
 
