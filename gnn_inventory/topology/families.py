@@ -1,9 +1,4 @@
-"""Families of networks: a few sizes and templates in, a `networkx.DiGraph` out.
-
-A template holds the attributes of a group of nodes or links; each of its values is one for all, a list of one each, or a
-seeded draw (see `values`). Members are numbered from 0 with as many digits as the largest number needs, so that sorting by
-name keeps their order.
-"""
+"""Families of networks: a few sizes and templates in, a `networkx.DiGraph` out. Here those of the field's problems."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +7,10 @@ from typing import Any
 import networkx as nx
 
 from gnn_inventory.errors import InputError, nearest, problem
-from gnn_inventory.topology.values import spread
+from gnn_inventory.topology.assembly import Template, assemble, group, links, members
+from gnn_inventory.topology.shapes import branches, layers, random_acyclic, tree
 
 __all__ = ["FAMILIES", "build_family"]
-
-Template = Mapping[str, Any]
-Attributes = dict[str, dict[str, Any]]
 
 
 def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.DiGraph:
@@ -40,9 +33,15 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
             if parameter.default is inspect.Parameter.empty:
                 problems.append(f"{where}: {key}: missing; expected a value for family '{family}'")
         elif parameter.annotation is int:
-            size = parameters[key]
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                problems.append(problem(where, key, size, "an integer >= 1"))
+            size, least = parameters[key], 0 if key in ("selling", "seed") else 1
+            if not isinstance(size, int) or isinstance(size, bool) or size < least:
+                problems.append(problem(where, key, size, f"an integer >= {least}"))
+        elif parameter.annotation == Sequence[int] and not _whole_numbers(parameters[key]):
+            problems.append(problem(where, key, parameters[key], "a list of integers >= 1"))
+        elif parameter.annotation is float and (
+            not isinstance(parameters[key], int | float) or isinstance(parameters[key], bool)
+        ):
+            problems.append(problem(where, key, parameters[key], "a number"))
         elif parameter.annotation in (Template, Template | None) and not isinstance(parameters[key], Mapping):
             problems.append(problem(where, key, parameters[key], "a mapping of keys to values"))
     if problems:
@@ -56,7 +55,7 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
 
 def one_store(*, store: Template, link: Template, problems: list[str]) -> nx.DiGraph:
     """supplier -> store."""
-    return _assemble(_group("store", store, problems), [("supplier", "store")], _links([link], [1], problems))
+    return assemble(group("store", store, problems), [("supplier", "store")], links([link], [1], problems))
 
 
 def serial(
@@ -68,9 +67,9 @@ def serial(
     """
     digits = len(str(max(echelons - 3, 0)))
     names = [*(f"echelon{position:0{digits}d}" for position in range(echelons - 2)), "warehouse", "store"][-echelons:]
-    nodes = _members(names[:-1], upstream, "upstream", problems) | _group("store", store, problems)
+    nodes = members(names[:-1], upstream, "upstream", problems) | group("store", store, problems)
     pairs = list(zip(["supplier", *names[:-1]], names, strict=True))
-    return _assemble(nodes, pairs, _links([upstream_link, store_link], [echelons - 1, 1], problems))
+    return assemble(nodes, pairs, links([upstream_link, store_link], [echelons - 1, 1], problems))
 
 
 def one_warehouse(
@@ -84,10 +83,10 @@ def one_warehouse(
     problems: list[str],
 ) -> nx.DiGraph:
     """supplier -> warehouse -> each of `stores` stores."""
-    nodes = _group("warehouse", warehouse, problems) | _group("store", store, problems, stores)
+    nodes = group("warehouse", warehouse, problems) | group("store", store, problems, stores)
     names = list(nodes)
     pairs = [("supplier", "warehouse")] + [("warehouse", name) for name in names[1:]]
-    return _assemble(nodes, pairs, _links([warehouse_link, store_link], [1, stores], problems), demand)
+    return assemble(nodes, pairs, links([warehouse_link, store_link], [1, stores], problems), demand)
 
 
 def transshipment(
@@ -133,8 +132,8 @@ def many_warehouses(
         return nx.DiGraph()
     if "lead_time" in (store_link or {}):
         problems.append(problem("store_link", "lead_time", (store_link or {})["lead_time"], "none here: the matrix holds it"))
-    warehouses = _group("warehouse", warehouse, problems, len(rows))
-    stores = _group("store", store, problems, len(rows[0]))
+    warehouses = group("warehouse", warehouse, problems, len(rows))
+    stores = group("store", store, problems, len(rows[0]))
     linked = [
         (source, target, lead_time)
         for source, row in zip(warehouses, rows, strict=True)
@@ -142,50 +141,30 @@ def many_warehouses(
         if lead_time != 0
     ]
     pairs = [("supplier", name) for name in warehouses] + [(source, target) for source, target, _ in linked]
-    links = _links(
+    attributes = links(
         [warehouse_link, {**(store_link or {}), "lead_time": [lead_time for _, _, lead_time in linked]}],
         [len(rows), len(linked)],
         problems,
     )
-    return _assemble(warehouses | stores, pairs, links, demand)
+    return assemble(warehouses | stores, pairs, attributes, demand)
 
 
 FAMILIES: dict[str, Callable[..., nx.DiGraph]] = {
+    "branches": branches,
+    "layers": layers,
     "many_warehouses": many_warehouses,
     "one_store": one_store,
     "one_warehouse": one_warehouse,
+    "random_acyclic": random_acyclic,
     "serial": serial,
     "transshipment": transshipment,
+    "tree": tree,
 }
 """Family name -> the function that builds it."""
 
 
-def _group(name: str, template: Template, problems: list[str], count: int | None = None) -> Attributes:
-    """`count` nodes called name_0, name_1, ..., or one node of that name."""
-    digits = len(str((count or 1) - 1))
-    names = [name] if count is None else [f"{name}_{number:0{digits}d}" for number in range(count)]
-    return _members(names, template, name, problems)
-
-
-def _members(names: Sequence[str], template: Template, where: str, problems: list[str]) -> Attributes:
-    return dict(zip(names, spread(template, len(names), where, problems), strict=True))
-
-
-def _links(templates: Sequence[Template], counts: Sequence[int], problems: list[str]) -> list[dict[str, Any]]:
-    """The attributes of all links: `counts[i]` of them from `templates[i]`."""
-    groups = (spread(template, count, "link", problems) for template, count in zip(templates, counts, strict=True))
-    return [link for group in groups for link in group]
-
-
-def _assemble(
-    nodes: Attributes, pairs: Sequence[tuple[str, str]], links: Sequence[dict[str, Any]], demand: Template | None = None
-) -> nx.DiGraph:
-    network = nx.DiGraph()
-    network.add_node("supplier", kind="supplier")
-    for name, attributes in nodes.items():
-        network.add_node(name, **attributes)
-    for (source, target), attributes in zip(pairs, links, strict=True):
-        network.add_edge(source, target, **attributes)
-    if demand is not None:
-        network.graph["demand"] = dict(demand)
-    return network
+def _whole_numbers(values: object) -> bool:
+    """Whether this is a list of integers >= 1."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return False
+    return all(isinstance(value, int) and not isinstance(value, bool) and value >= 1 for value in values)

@@ -1,0 +1,203 @@
+"""Families of other shapes: trees, layers of many to many, chains that branch and merge, random acyclic networks.
+
+What is drawn of a shape (who orders from whom, who sells) is drawn with `numpy.random.RandomState(seed)`: the same call gives
+the same network. `store` holds the attributes of the locations that face customers. `selling` locations upstream of them face
+customers as well: those, drawn by the seed, have the store's attributes where the two templates differ.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+
+from gnn_inventory.errors import problem
+from gnn_inventory.topology.assembly import Attributes, Template, assemble, links, members, numbered
+
+__all__ = ["branches", "layers", "random_acyclic", "tree"]
+
+Pairs = list[tuple[str, str]]
+
+
+def tree(
+    *,
+    levels: int,
+    fan_out: int,
+    upstream: Template,
+    store: Template,
+    upstream_link: Template,
+    store_link: Template,
+    selling: int = 0,
+    seed: int = 0,
+    demand: Template | None = None,
+    problems: list[str],
+) -> nx.DiGraph:
+    """supplier -> one location -> `fan_out` locations -> ... -> stores: `levels` levels of locations, the last the stores.
+
+    `upstream_link` holds the attributes of the links into all levels but the last.
+    """
+    if levels < 2:
+        problems.append(problem("tree", "levels", levels, "an integer >= 2"))
+        return nx.DiGraph()
+    names = [numbered(f"level{level}", fan_out**level) for level in range(levels - 1)] + [
+        numbered("store", fan_out ** (levels - 1))
+    ]
+    pairs = [("supplier", names[0][0])]
+    pairs += [(above[place // fan_out], below[place]) for above, below in pairwise(names) for place in range(len(below))]
+    upstream_names = [name for level in names[:-1] for name in level]
+    nodes = _locations(upstream_names, names[-1], upstream, store, selling, np.random.RandomState(seed), problems)
+    return assemble(nodes, pairs, links([upstream_link, store_link], [len(upstream_names), len(names[-1])], problems), demand)
+
+
+def layers(
+    *,
+    sizes: Sequence[int],
+    sources: Sequence[int],
+    upstream: Template,
+    store: Template,
+    supplier_link: Template,
+    link: Template,
+    selling: int = 0,
+    seed: int = 0,
+    demand: Template | None = None,
+    problems: list[str],
+) -> nx.DiGraph:
+    """supplier -> every location of the first layer; each location below orders from several of the layer above it.
+
+    Args:
+        sizes: locations per layer, the stores last. A location that no one chose as a source gets one customer more.
+        sources: [low, high] number of sources of each location, drawn evenly; no more than the layer above has.
+        supplier_link: attributes of the links into the first layer.
+        link: attributes of all other links, layer by layer and target by target.
+    """
+    if len(sizes) < 2:
+        problems.append(problem("layers", "sizes", sizes, "at least two integers, the stores last"))
+    if len(sources) != 2 or sources[0] > sources[1]:
+        problems.append(problem("layers", "sources", sources, "[low, high], two integers >= 1"))
+    if problems:
+        return nx.DiGraph()
+    random = np.random.RandomState(seed)
+    names = [numbered(f"layer{layer}", size) for layer, size in enumerate(sizes[:-1])] + [numbered("store", sizes[-1])]
+    linked: Pairs = []
+    for above, below in pairwise(names):
+        for target in below:
+            count = min(int(random.randint(sources[0], sources[1] + 1)), len(above))
+            linked += [(above[place], target) for place in sorted(random.choice(len(above), count, replace=False))]
+        idle = [source for source in above if not any(source == used for used, _ in linked)]
+        linked += [(source, below[random.randint(len(below))]) for source in idle]  # nobody ships nowhere
+    upstream_names = [name for layer in names[:-1] for name in layer]
+    nodes = _locations(upstream_names, names[-1], upstream, store, selling, random, problems)
+    pairs = [("supplier", name) for name in names[0]] + linked
+    return assemble(nodes, pairs, links([supplier_link, link], [len(names[0]), len(linked)], problems), demand)
+
+
+def branches(
+    *,
+    branches: int,
+    length: int,
+    stores: int,
+    upstream: Template,
+    store: Template,
+    upstream_link: Template,
+    store_link: Template,
+    selling: int = 0,
+    seed: int = 0,
+    demand: Template | None = None,
+    problems: list[str],
+) -> nx.DiGraph:
+    """supplier -> head -> `branches` chains of `length` locations -> hub -> `stores` stores: it branches and merges."""
+    chains = [[f"{chain}_{step:0{len(str(length - 1))}d}" for step in range(length)] for chain in numbered("chain", branches)]
+    pairs = [("supplier", "head")] + [pair for chain in chains for pair in pairwise(["head", *chain, "hub"])]
+    shops = numbered("store", stores)
+    upstream_names = ["head", *(name for chain in chains for name in chain), "hub"]
+    nodes = _locations(upstream_names, shops, upstream, store, selling, np.random.RandomState(seed), problems)
+    attributes = links([upstream_link, store_link], [len(pairs), stores], problems)
+    return assemble(nodes, pairs + [("hub", shop) for shop in shops], attributes, demand)
+
+
+def random_acyclic(
+    *,
+    locations: int,
+    depth: int,
+    sources: float,
+    hubs: float = 1.0,
+    upstream: Template,
+    store: Template,
+    supplier_link: Template,
+    link: Template,
+    selling: int = 0,
+    seed: int = 0,
+    demand: Template | None = None,
+    problems: list[str],
+) -> nx.DiGraph:
+    """A random network of `locations` locations in `depth` layers, its degrees uneven as those of real chains are.
+
+    Locations are spread over the layers at random. Those of the first buy from the supplier. Every other one orders from one
+    location of the layer above, and from others of any layer above, `sources` links on average. A location is chosen as a
+    source with a chance in proportion to (1 + links out of it) ** `hubs`: preferential attachment (Barabasi and Albert 1999),
+    which gives a few hubs and many locations that serve one. Who serves nobody is a store.
+
+    Real chains: 8 to 2025 nodes in 2 to 10 layers (Willems 2008).
+
+    Args:
+        locations: number of them, at least `depth`.
+        depth: layers, the links on the longest path from the supplier.
+        sources: mean number of links into a location below the first layer, >= 1.
+        hubs: 0 = sources are chosen evenly; larger = more uneven.
+        supplier_link: attributes of the links into the first layer.
+        link: attributes of all other links, target by target.
+    """
+    if locations < depth:
+        problems.append(problem("random_acyclic", "locations", locations, f"at least depth, {depth}"))
+    for key, value, least in (("sources", sources, 1), ("hubs", hubs, 0)):
+        if not least <= value < 1e6:
+            problems.append(problem("random_acyclic", key, value, f"a number >= {least}"))
+    if problems:
+        return nx.DiGraph()
+    random = np.random.RandomState(seed)
+    layer = np.sort(np.concatenate([np.arange(depth), random.randint(depth, size=locations - depth)]))
+    names = numbered("location", locations)
+    out = np.zeros(locations)
+    linked: Pairs = []
+    for target in range(int((layer == 0).sum()), locations):
+        above = np.flatnonzero(layer == layer[target] - 1)
+        first = random.choice(above, p=_chances(out[above], hubs))
+        others = np.setdiff1d(np.flatnonzero(layer < layer[target]), [first])
+        count = min(int(random.poisson(sources - 1)), len(others))
+        chosen = [int(first)]
+        if count:
+            chosen += random.choice(others, count, replace=False, p=_chances(out[others], hubs)).tolist()
+        chosen.sort()
+        out[chosen] += 1
+        linked += [(names[source], names[target]) for source in chosen]
+    stores = [name for name, serves in zip(names, out, strict=True) if not serves]
+    upstream_names = [name for name, serves in zip(names, out, strict=True) if serves]
+    nodes = _locations(upstream_names, stores, upstream, store, selling, random, problems)
+    pairs = [("supplier", name) for name, place in zip(names, layer, strict=True) if place == 0] + linked
+    return assemble(nodes, pairs, links([supplier_link, link], [len(pairs) - len(linked), len(linked)], problems), demand)
+
+
+def _locations(
+    upstream_names: Sequence[str],
+    stores: Sequence[str],
+    upstream: Template,
+    store: Template,
+    selling: int,
+    random: np.random.RandomState,
+    problems: list[str],
+) -> Attributes:
+    """Locations upstream, `selling` of which face customers as well, and stores."""
+    if selling > len(upstream_names):
+        problems.append(problem("family", "selling", selling, f"at most {len(upstream_names)}, the locations that are no store"))
+        return {}
+    both = [upstream_names[place] for place in sorted(random.choice(len(upstream_names), selling, replace=False))]
+    nodes = members(upstream_names, upstream, "upstream", problems)
+    for name, values in members([*both, *stores], store, "store", problems).items():
+        nodes[name] = nodes.get(name, {}) | values
+    return nodes
+
+
+def _chances(links_out: np.ndarray, hubs: float) -> np.ndarray:
+    """The chance of each location to be chosen as a source."""
+    weights = (1.0 + links_out) ** hubs
+    return weights / weights.sum()

@@ -1,0 +1,126 @@
+"""Families of every acyclic shape: sizes, degrees, depth, the same network from the same seed."""
+
+import networkx as nx
+import numpy as np
+import pytest
+
+import gnn_inventory as gi
+from gnn_inventory.errors import InputError
+from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.topology.network import parse_network
+
+LOST = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"poisson": {"mean": 5.0}}}
+UPSTREAM = {"holding_cost": 0.3}
+LINK = {"lead_time": 2}
+
+
+def random_acyclic(**changes):
+    settings = dict(family="random_acyclic", locations=60, depth=5, sources=1.5, upstream=UPSTREAM, store=LOST)
+    return build_network({**settings, "supplier_link": LINK, "link": LINK, **changes})
+
+
+def layers(**changes):
+    settings = dict(family="layers", sizes=[3, 4, 12], sources=[1, 2], upstream=UPSTREAM, store=LOST)
+    return build_network({**settings, "supplier_link": LINK, "link": LINK, **changes})
+
+
+def locations(network):
+    return network.subgraph(node for node in network if node != "supplier")
+
+
+@pytest.mark.parametrize(("levels", "fan_out"), [(2, 4), (3, 3), (4, 2)])
+def test_a_tree_has_one_source_each_and_fans_out_evenly(levels, fan_out):
+    parts = dict(upstream=UPSTREAM, store=LOST, upstream_link=LINK, store_link={"lead_time": 1})
+    network = build_network({"family": "tree", "levels": levels, "fan_out": fan_out, **parts})
+    assert nx.is_arborescence(network)
+    parsed = parse_network(network)
+    assert len(parsed.customers) == fan_out ** (levels - 1)
+    assert {network.out_degree(node) for node in network if node not in ("supplier", *parsed.customers)} == {fan_out}
+    assert nx.dag_longest_path_length(network, weight="") == levels
+    assert {parsed.links[u, v].lead_time for u, v in parsed.links if v in parsed.customers} == {1}
+
+
+def test_layers_order_from_the_layer_above_and_nobody_ships_nowhere():
+    network = layers(sizes=[3, 4, 40], sources=[1, 3])
+    stores = [node for node in network if str(node).startswith("store")]
+    assert len(stores) == 40
+    assert {str(u).split("_")[0] for u, v in network.edges if v in stores} == {"layer1"}
+    degrees = [network.in_degree(node) for node in stores]
+    assert set(degrees) == {1, 2, 3}  # each of them is as likely: 40 stores miss one of three with a chance below 1e-6
+    assert all(network.out_degree(node) for node in network if node not in stores)
+
+
+def test_branches_part_and_meet():
+    parts = dict(upstream=UPSTREAM, store=LOST, upstream_link=LINK, store_link=LINK)
+    network = build_network({"family": "branches", "branches": 3, "length": 2, "stores": 4, **parts})
+    assert network.out_degree("head") == 3
+    assert network.in_degree("hub") == 3
+    assert len(list(nx.all_simple_paths(network, "supplier", "store_0"))) == 3
+    assert nx.dag_longest_path_length(network, weight="") == 5  # head, two of a chain, hub, store
+
+
+def test_random_acyclic_has_the_stated_depth_and_mean_degree():
+    found = []
+    for seed in range(30):
+        network = random_acyclic(seed=seed)
+        parse_network(network)
+        assert network.number_of_nodes() == 61
+        assert nx.dag_longest_path_length(network, weight="") == 5
+        below = [node for node in locations(network) if not network.has_edge("supplier", node)]
+        found += [network.in_degree(node) for node in below]
+    error = np.std(found) / len(found) ** 0.5
+    assert abs(np.mean(found) - 1.5) < 4 * error + 0.03  # a location that has fewer locations above it takes them all
+
+
+def test_hubs_gather_customers():
+    largest = {
+        hubs: np.mean(
+            [max(d for _, d in locations(random_acyclic(hubs=hubs, seed=seed, locations=300)).out_degree()) for seed in range(8)]
+        )
+        for hubs in (0.0, 1.0, 1.5)
+    }
+    assert largest[0.0] < largest[1.0] < largest[1.5]
+
+
+@pytest.mark.parametrize("build", [random_acyclic, layers])
+def test_the_same_seed_gives_the_same_network(build):
+    def written(network):
+        return sorted(network.nodes(data=True)), sorted(network.edges(data=True))
+
+    drawn = {"upstream": {"holding_cost": {"uniform": [0.1, 0.4], "seed": 1}}}
+    assert written(build(seed=7, **drawn)) == written(build(seed=7, **drawn))
+    assert set(build(seed=7).edges) != set(build(seed=8).edges)
+
+
+def test_locations_that_ship_and_sell():
+    network = layers(selling=2)
+    both = [node for node in network if network.out_degree(node) and network.nodes[node].get("demand")]
+    assert len(both) == 2
+    assert all(network.nodes[node]["holding_cost"] == 1.0 for node in both)
+    with pytest.raises(InputError, match="selling: got 8; expected at most 7"):
+        layers(selling=8)
+
+
+@pytest.mark.parametrize(
+    ("build", "changes", "message"),
+    [
+        (layers, {"sizes": [3]}, "sizes: got .*at least two integers"),
+        (layers, {"sizes": [3, 0]}, "sizes"),
+        (layers, {"sources": [2, 1]}, "sources"),
+        (layers, {"sources": 2}, "sources: got 2; expected a list of integers"),
+        (random_acyclic, {"hubs": "many"}, "hubs: got 'many'; expected a number"),
+        (random_acyclic, {"locations": 4}, "locations: got 4; expected at least depth, 5"),
+        (random_acyclic, {"sources": 0.5}, "sources: got 0.5; expected a number >= 1"),
+        (random_acyclic, {"hubs": -1}, "hubs"),
+        (random_acyclic, {"seed": -1}, "seed: got -1; expected an integer >= 0"),
+    ],
+)
+def test_mistakes_are_one_line_each(build, changes, message):
+    with pytest.raises(InputError, match=message):
+        build(**changes)
+
+
+@pytest.mark.parametrize("name", ["tree", "layers", "branches", "random_acyclic"])
+def test_message_passing_serves_every_shape(name):
+    result = gi.evaluate(gi.MessagePassing(), gi.load_network(name), scenarios=8, periods=120, warm_up=80)
+    assert 0 < result.cost_per_store < 30  # untrained; serving nobody costs about 45, more with every period where it is owed
