@@ -1,4 +1,4 @@
-"""Networks by name or file: YAML <-> `networkx.DiGraph`, and the catalogue that comes with the package."""
+"""Networks by name or file: YAML <-> `networkx.DiGraph`, other formats in, and the catalogue that comes with the package."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -13,6 +13,7 @@ from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.topology.families import FAMILIES, build_family
 from gnn_inventory.topology.network import GRAPH_KEYS
+from gnn_inventory.topology.readers import FORMATS, is_tables, read_tables
 
 __all__ = [
     "build_network",
@@ -60,14 +61,18 @@ def locate_in(name: str | Path, names: Mapping[str, Path]) -> Path:
 
 
 def network_mapping(name: str | Path) -> dict[str, Any]:
-    """What the YAML file of a network says, its `name` filled in."""
+    """What the file of a network says, its `name` filled in: YAML, or by its ending GraphML or node-link JSON, or a folder with
+    `nodes.csv` and `links.csv`.
+    """
+    if str(name) not in catalogue("topologies") and is_tables(Path(name)):
+        return {"name": Path(name).resolve().name, **read_tables(Path(name))}
     path = locate(name, "topologies")
-    content = read_yaml(path)
+    content = FORMATS.get(path.suffix.lower(), read_yaml)(path)
     return {"name": path.stem, **content}
 
 
 def load_network(name: str | Path, **overrides: Any) -> nx.DiGraph:
-    """A network of the catalogue, or of a YAML file.
+    """A network of the catalogue, or of a file: YAML, GraphML, node-link JSON, or a folder with `nodes.csv` and `links.csv`.
 
     Args:
         name: a catalogue name (`gnn-inventory list`) or a path.

@@ -1,0 +1,137 @@
+"""Networks that people have, in other formats than ours: tables (CSV), GraphML, node-link JSON -> the mapping of our YAML.
+
+Attributes have the names of our schema; one that lies inside another is named with dots: `demand.normal.mean`. Nothing is
+checked here but the form: the mapping goes the way of every network, which reports every mistake.
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import networkx as nx
+
+from gnn_inventory.errors import InputError
+from gnn_inventory.files import read_text
+
+__all__ = ["FORMATS", "NODES", "LINKS", "is_tables", "read_graphml", "read_node_link", "read_tables"]
+
+NODES, LINKS = "nodes.csv", "links.csv"
+"""The two tables of a folder that is a network."""
+
+
+def is_tables(folder: Path) -> bool:
+    """Whether a folder holds the two tables of a network."""
+    return (folder / NODES).is_file() and (folder / LINKS).is_file()
+
+
+def read_tables(folder: Path) -> dict[str, Any]:
+    """A folder with `nodes.csv` (a column `name`) and `links.csv` (columns `from` and `to`); an empty cell is not given.
+
+    Raises:
+        InputError: a column or name is missing, or a node stands twice.
+    """
+    problems: list[str] = []
+    rows = _rows(folder / NODES, ["name"], problems)
+    links = _rows(folder / LINKS, ["from", "to"], problems)
+    nodes: dict[str, Any] = {}
+    for number, row in enumerate(rows, start=2):
+        name = str(row.pop("name", ""))
+        if not name:
+            problems.append(f"{folder / NODES}, line {number}: name: missing; expected the name of a node")
+        elif name in nodes:
+            problems.append(f"{folder / NODES}, line {number}: node '{name}' stands twice; expected one line per node")
+        nodes[name] = _nested(row)
+    if problems:
+        raise InputError(problems)
+    return {"nodes": nodes, "links": [_nested(row) for row in links]}
+
+
+def read_graphml(path: Path) -> dict[str, Any]:
+    """A GraphML file, as `networkx.write_graphml` and graph editors write it.
+
+    Raises:
+        InputError: it does not parse, or its links have no direction.
+    """
+    try:
+        network = nx.parse_graphml(read_text(path))
+    except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not readable as GraphML: {error}") from None
+    return _of_graph(network, path)
+
+
+def read_node_link(path: Path) -> dict[str, Any]:
+    """A JSON file as `networkx.node_link_data` gives it, its links under `edges` or `links`.
+
+    Raises:
+        InputError: it does not parse, or its links have no direction.
+    """
+    try:
+        content = json.loads(read_text(path))
+        key = "edges" if "edges" in content else "links"
+        network = nx.node_link_graph(content, directed=False, multigraph=False, edges=key)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: not readable as JSON: {error.msg}") from None
+    except (nx.NetworkXError, KeyError, TypeError, AttributeError) as error:
+        expected = "expected {directed: true, nodes: [{id: ...}], edges: [{source: ..., target: ...}]}"
+        raise InputError(f"{path}: not a node-link graph ({type(error).__name__}: {error}); {expected}") from None
+    return _of_graph(network, path)
+
+
+FORMATS = {".graphml": read_graphml, ".json": read_node_link}
+"""Ending of a file -> what reads it."""
+
+
+def _of_graph(network: nx.Graph, path: Path) -> dict[str, Any]:
+    """The mapping of a graph with flat or nested attributes."""
+    if not network.is_directed() or network.is_multigraph():
+        raise InputError(f"{path}: got {type(network).__name__}; expected a directed graph with one link between two nodes")
+    graph = {key: value for key, value in network.graph.items() if key not in ("node_default", "edge_default")}
+    nodes = {str(name): _nested(values) for name, values in network.nodes(data=True)}
+    links = [{"from": str(u), "to": str(v), **_nested(values)} for u, v, values in network.edges(data=True)]
+    return {**_nested(graph), "nodes": nodes, "links": links}
+
+
+def _rows(path: Path, needed: list[str], problems: list[str]) -> list[dict[str, Any]]:
+    """The lines of a table, cells as numbers and truths where they read so; empty cells left out."""
+    reader = csv.DictReader(StringIO(read_text(path).removeprefix("\ufeff"), newline=""))
+    columns = list(reader.fieldnames or [])
+    problems += [f"{path}: column '{name}': missing; got columns {columns}" for name in needed if name not in columns]
+    rows = []
+    for number, row in enumerate(reader, start=2):
+        if None in row or None in row.values():
+            problems.append(f"{path}, line {number}: got another number of cells than the {len(columns)} of its first line")
+            continue
+        rows.append({key: value if key in needed else _value(value) for key, value in row.items() if value.strip()})
+    return rows
+
+
+def _value(text: str) -> Any:
+    """A cell as a truth, an integer, a number, or as it is."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """{"demand.normal.mean": 5} as {"demand": {"normal": {"mean": 5}}}."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *above, last = str(key).split(".")
+        place = nested
+        for part in above:
+            inside = place.setdefault(part, {})
+            if not isinstance(inside, dict):
+                inside = place[part] = {"": inside}  # an attribute that is a value and holds others: the schema refuses it
+            place = inside
+        place[last] = value
+    return nested
