@@ -160,14 +160,14 @@ class MessagePassing(Policy):
                 f"train with policy.slots={graph.slots}"
             )
         source, target = graph.source, graph.target
-        known_before = self._terms(graph, known)
+        before = None if self.recent else self._terms(graph, known)  # with a window they move with it
         lead_time = known.parameters.lead_time
         after = (torch.arange(graph.slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
         several = bool((graph.inbound_count() > 1).any())
 
         def decide(seen: Observation) -> Desired:
             recent = seen.past_demand[:, -self.recent :]
-            terms = self._terms(graph, known.from_past(graph, recent)) if self.recent else known_before
+            terms = before or self._terms(graph, known.from_past(graph, recent))
             on_hand = seen.on_hand / terms.node_flow
             transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
             inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, graph.slots)
