@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from gnn_inventory.demand.panel_files import SalesPanel
-from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, initial_values
+from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, initial_values, mean_seen
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network
@@ -130,9 +130,7 @@ class PanelDemand(ScenarioSource):
         begin = self.first + start
         now = begin + self.history
         history = self._sales[first:last, begin:now]
-        # a series without a sale in its history gets the smallest mean that could have been seen
-        seen = history.mean(1) if self.history else torch.zeros(last - first, self.graph.nodes)
-        mean = seen.clamp_min(1.0 / max(self.history, 1)) * self.graph.has_demand
+        mean = mean_seen(history, self.graph.has_demand)
         on_hand, in_transit, parameters = initial_values(self.graph, *self._key, first, last, mean)
         return Scenarios(
             demand=self._sales[first:last, now : now + periods],

@@ -10,7 +10,7 @@ from torch import Tensor
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, NodePerScenario, NodeValues, Past, Transit, Window
 
-__all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values"]
+__all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values", "mean_seen"]
 
 BLOCK = 64
 """Scenarios, and periods, that are drawn at once; a scenario's values do not depend on what is drawn beside it."""
@@ -94,6 +94,12 @@ def generator(*key: int) -> torch.Generator:
     """An explicit generator for a key of integers; different keys give independent streams (numpy's SeedSequence)."""
     words = np.random.SeedSequence(key).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+
+def mean_seen(past: Past, has_demand: Tensor) -> NodeValues:
+    """Mean of past demand [B, N]; a series without a sale gets the smallest mean that could have been seen, 1 / periods."""
+    periods = max(past.shape[1], 1)
+    return (past.sum(1) / periods).clamp_min(1.0 / periods) * has_demand
 
 
 def initial_values(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource
+from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource, mean_seen
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodePerScenario, NodeValues, Past, Transit
@@ -42,8 +42,7 @@ class Known:
 
     def from_past(self, graph: InventoryGraph, past: Past) -> "Known":
         """The same costs and lead times, with mean and standard deviation of past demand [B, W, N], W > 1."""
-        # a series without a sale in the window gets the smallest mean that could have been seen
-        mean = past.mean(1).clamp_min(1.0 / past.shape[1]) * graph.has_demand
+        mean = mean_seen(past, graph.has_demand)
         return Known(self.parameters, mean, past.std(1), *graph.flows(mean))
 
 
