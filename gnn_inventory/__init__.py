@@ -30,7 +30,7 @@ _WHERE = {
     "TransformedQuantile": "policies.newsvendor",
     "PublishedMessagePassing": "policies.published_message_passing",
     "JustInTime": "policies.just_in_time",
-    "Training": "training.recipe",
+    "Training": "training.settings",
     "load_recipe": "training.recipe",
     "train": "training.train",
     "train_recipe": "training.train",

@@ -38,6 +38,11 @@ class Parameters:
     unit_cost: LinkValues
     lead_time: LinkValues
 
+    def in_money_of(self, unit: Tensor) -> "Parameters":
+        """The same with costs and prices in units of `unit` money."""
+        scaled = {name: value if name == "lead_time" else value / unit for name, value in vars(self).items()}
+        return Parameters(**scaled)
+
     def __getitem__(self, rows: Tensor) -> "Parameters":
         """The parameters of some scenarios."""
         chosen = {name: value if len(value) == 1 else value[rows] for name, value in vars(self).items()}
@@ -61,6 +66,7 @@ class InventoryGraph(Data):
         mean_demand, std_demand: of the customers' demand per period [N]; 0 where a panel holds the demand.
         depth: links on the longest path.
         component: number of the connected part of the network that each node belongs to [N].
+        component_depth: links on the longest path of that part [N].
         labels: names of the nodes, in order.
     """
 
@@ -87,12 +93,16 @@ class InventoryGraph(Data):
                     values[f"{field}_by_flow"] = _truths(value.times == "mean_flow" for value in ranges)
         mean_and_std = [moments(node) for node in nodes]
         whole = nx.Graph(parsed.links.keys())
-        part = {name: number for number, names_in in enumerate(nx.connected_components(whole)) for name in names_in}
+        parts = list(nx.connected_components(whole))
+        part = {name: number for number, names_in in enumerate(parts) for name in names_in}
+        directed = nx.DiGraph(parsed.links.keys())
+        depths = [nx.dag_longest_path_length(directed.subgraph(names_in), weight="") for names_in in parts]
         return cls(
             edge_index=torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous(),
             num_nodes=len(names),
             labels=names,
-            depth=nx.dag_longest_path_length(nx.DiGraph(parsed.links.keys()), weight=""),
+            depth=max(depths),
+            component_depth=torch.tensor([depths[part[name]] for name in names]),
             ship_capacity=_floats(getattr(node, "capacity", None) or math.inf for node in nodes),
             link_capacity=_floats(link.capacity or math.inf for link in links),
             is_supplier=_truths(isinstance(node, Supplier) for node in nodes),

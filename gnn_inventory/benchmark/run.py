@@ -5,7 +5,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from gnn_inventory.evaluation import EvaluationResult, evaluate_on
 from gnn_inventory.files import replace_file, write_text
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import is_panel, parse_network
-from gnn_inventory.training.recipe import Evaluation, Recipe, load_recipe, scenario_source, with_settings
+from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source, with_settings
 from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.settings import Evaluation
 from gnn_inventory.training.train import train_recipe
 
 __all__ = ["Outcome", "run_suite"]
@@ -145,8 +145,9 @@ def _run(cell: Cell, suite: Suite, folder: Path, deadline: float, settings: Sequ
 
 def _evaluate(recipe: Recipe, run: RunFolder, mapping: dict[str, Any], asked: Evaluation) -> tuple[EvaluationResult, int]:
     """Test a policy on a network, on the sales of its recipe where the network has a panel."""
-    parsed = parse_network(build_network(mapping))
-    source = scenario_source(replace(recipe, network=parsed), "test", asked.seed)
+    network = build_network(mapping)
+    parsed = parse_network(network)
+    source = scenario_source(recipe, "test", asked.seed, network)
     scenarios, periods, warm_up = asked.scenarios, asked.periods, asked.warm_up
     if is_panel(parsed):
         if source.count is None or source.periods is None or recipe.demand is None:

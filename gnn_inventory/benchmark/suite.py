@@ -14,7 +14,7 @@ from gnn_inventory.files import read_yaml
 from gnn_inventory.topology.catalogue import catalogue, locate_in
 from gnn_inventory.topology.schema import Strict
 from gnn_inventory.topology.wording import problems_of
-from gnn_inventory.training.recipe import Evaluation, Seed
+from gnn_inventory.training.settings import Evaluation, Seed
 
 __all__ = ["Cell", "Problem", "Suite", "load_suite", "suites"]
 

@@ -1,16 +1,18 @@
 """Scenarios: what happens to a network, drawn beforehand, so that every policy can face the same."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, NodePerScenario, NodeValues, Past, Transit, Window
 
-__all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values", "mean_seen"]
+__all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values", "mean_seen", "side_by_side"]
 
 BLOCK = 64
 """Scenarios, and periods, that are drawn at once; a scenario's values do not depend on what is drawn beside it."""
@@ -68,6 +70,31 @@ class Scenarios:
         moved = {name: value.to(device, dtype) for name, value in vars(self).items() if isinstance(value, Tensor)}
         parameters = Parameters(**{name: value.to(device, dtype) for name, value in vars(self.parameters).items()})
         return Scenarios(**moved, parameters=parameters)
+
+
+def side_by_side(parts: Sequence[Scenarios]) -> Scenarios:
+    """Equally many scenarios of several networks as scenarios of their union (`InventoryGraph.union`), B of each beside B of
+    the others; without a calendar, and equally long.
+    """
+    slots = max(part.in_transit.shape[2] for part in parts)
+    size = len(parts[0])
+
+    def joined(values: Iterable[Tensor], axis: int = 1) -> Tensor:
+        tensors = list(values)
+        rows = max(map(len, tensors))
+        return torch.cat([tensor.expand(rows, *tensor.shape[1:]) for tensor in tensors], axis)
+
+    names = vars(parts[0].parameters)
+    return Scenarios(
+        demand=joined((part.demand for part in parts), 2),
+        mean_demand=joined(part.mean_demand for part in parts),
+        std_demand=joined(part.std_demand for part in parts),
+        on_hand=joined(part.on_hand for part in parts),
+        in_transit=joined(functional.pad(part.in_transit, (0, slots - part.in_transit.shape[2])) for part in parts),
+        parameters=Parameters(**{name: joined(getattr(part.parameters, name) for part in parts) for name in names}),
+        history=torch.zeros(size, 0, sum(part.demand.shape[2] for part in parts)),
+        calendar=torch.zeros(parts[0].periods, 0),
+    )
 
 
 class ScenarioSource(ABC):

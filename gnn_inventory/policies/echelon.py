@@ -78,22 +78,24 @@ def _deviation(graph: InventoryGraph, known: Known, longest: NodeValues) -> Node
     pooled = longest * (graph.below(known.std_demand) ** 2 + graph.below(known.std_demand**2)) / 2
     into = known.link_flow / known.node_flow[:, graph.target]
     deviation = (pooled + known.std_demand**2).sqrt()
-    for _ in range(int(graph.depth) - 1):
+    for step in range(int(graph.depth) - 1):
         below = deviation[:, graph.target] * into
         apart = known.std_demand.expand(len(below), -1).index_add(1, graph.source, below)
-        deviation = (pooled + apart**2).sqrt()
+        deviation = torch.where(step + 1 < graph.component_depth, (pooled + apart**2).sqrt(), deviation)
     return deviation / known.node_flow
 
 
 def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkValues) -> NodeValues:
     """Inventory position of each node and of all it supplies, in units of its flow [1 or B, N].
 
-    Where several links enter a node, each source counts the node's position by the share of flow that it sends.
+    Where several links enter a node, each source counts the node's position by the share of flow that it sends. A supplier's,
+    which covers nothing, goes one link less deep than its part of the network, whatever other networks stand beside it.
     """
     echelon = position
-    for _ in range(int(graph.depth) - 1):
+    for step in range(int(graph.depth) - 1):
         below = echelon[:, graph.target] * out_of
-        echelon = position.expand(len(below), -1).index_add(1, graph.source, below)
+        deeper = position.expand(len(below), -1).index_add(1, graph.source, below)
+        echelon = torch.where(step + 1 < graph.component_depth, deeper, echelon)
     return echelon
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.topology.assembly import Template, assemble, group, links, members
@@ -149,6 +150,52 @@ def many_warehouses(
     return assemble(warehouses | stores, pairs, attributes, demand)
 
 
+def random_warehouses(
+    *,
+    warehouses: int,
+    stores: int,
+    linked: float = 0.8,
+    lead_times: Sequence[int] = (1, 6),
+    warehouse: Template,
+    store: Template,
+    warehouse_link: Template,
+    store_link: Template | None = None,
+    seed: int = 0,
+    demand: Template | None = None,
+    problems: list[str],
+) -> nx.DiGraph:
+    """supplier -> `warehouses` warehouses -> `stores` stores, each of which orders from several of them: near ones and far ones.
+
+    Args:
+        linked: chance that a store orders from a warehouse; each store has one source at least, each warehouse one store.
+        lead_times: [low, high] of the links to the stores. Each warehouse has a distance of its own, drawn evenly from low to
+            high - 1; a link of it takes that long or a period longer.
+        seed: of links and lead times.
+    """
+    if not 0 < linked <= 1:
+        problems.append(problem("random_warehouses", "linked", linked, "a number > 0 and <= 1"))
+    if len(lead_times) != 2 or lead_times[0] > lead_times[1]:
+        problems.append(problem("random_warehouses", "lead_times", lead_times, "[low, high], two integers >= 1"))
+    if problems:
+        return nx.DiGraph()
+    random = np.random.RandomState(seed)
+    low, high = lead_times
+    distance = random.randint(low, max(high, low + 1), size=(warehouses, 1))
+    matrix = np.minimum(distance + random.randint(2, size=(warehouses, stores)), high)
+    chosen = random.random_sample((warehouses, stores)) < linked
+    chosen[random.randint(warehouses, size=stores), np.arange(stores)] |= ~chosen.any(0)
+    chosen[np.arange(warehouses), random.randint(stores, size=warehouses)] |= ~chosen.any(1)
+    return many_warehouses(
+        lead_times=(matrix * chosen).tolist(),
+        warehouse=warehouse,
+        store=store,
+        warehouse_link=warehouse_link,
+        store_link=store_link,
+        demand=demand,
+        problems=problems,
+    )
+
+
 FAMILIES: dict[str, Callable[..., nx.DiGraph]] = {
     "branches": branches,
     "layers": layers,
@@ -156,6 +203,7 @@ FAMILIES: dict[str, Callable[..., nx.DiGraph]] = {
     "one_store": one_store,
     "one_warehouse": one_warehouse,
     "random_acyclic": random_acyclic,
+    "random_warehouses": random_warehouses,
     "serial": serial,
     "transshipment": transshipment,
     "tree": tree,

@@ -1,54 +1,106 @@
-"""The scenarios of a training: what is trained on, in batches, and what the best policy is chosen by."""
+"""What a training sees: batches of scenarios on one network or on many, and what the best policy is chosen by."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource, generator
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, generator, side_by_side
 from gnn_inventory.errors import InputError
-from gnn_inventory.training.recipe import Recipe, Training
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies import policy_name
+from gnn_inventory.policies.base import Known, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.echelon import newsvendor_cost
+from gnn_inventory.topology.distribution import NetworkDistribution
+from gnn_inventory.topology.network import Network
+from gnn_inventory.training.recipe import Recipe, scenario_source
+from gnn_inventory.training.settings import Training
 
-__all__ = ["Data", "data_of", "steps_per_epoch"]
+__all__ = ["Batch", "Data", "ManyNetworks", "OneNetwork", "data_of", "steps_per_epoch"]
+
+
+class Batch(NamedTuple):
+    """Scenarios and the network that they happen to: one, or several side by side."""
+
+    graph: InventoryGraph
+    scenarios: Scenarios
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Batch":
+        """The same on a device and in a precision."""
+        return Batch(self.graph.to_dtype(dtype).to(device), self.scenarios.to(device, dtype))
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(ABC):
     """Scenarios to train on and to choose by.
 
     Attributes:
-        train: source of the training scenarios.
-        dev: dev scenarios.
+        dev: to choose by.
         dev_warm_up: first periods of them that are not counted.
-        size: training scenarios.
+        size: training scenarios per epoch.
         periods: simulated per training scenario.
         warm_up: first periods of a training scenario that are left out of the cost reported as `train`.
         whole_units: whether dev orders are rounded, as they will be where the policy is used.
-        starts: first periods at which a training scenario may start (more than one: it is drawn per step).
     """
 
-    train: ScenarioSource
-    dev: Scenarios
+    dev: Batch
     dev_warm_up: int
     size: int
     periods: int
     warm_up: int
-    whole_units: bool = False
+    whole_units: bool
+
+    @abstractmethod
+    def batches(self, settings: Training, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, drawn from (seed, epoch)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the data that a recipe names but does not hold."""
+        return ""
+
+    @abstractmethod
+    def introduce(self, policy: Policy) -> None:
+        """Give a fresh policy what it takes from its network and its training scenarios before any gradient."""
+
+
+@dataclass(frozen=True)
+class OneNetwork(Data):
+    """One network; its training scenarios are drawn once.
+
+    Attributes:
+        train: source of the training scenarios.
+        starts: first periods at which a training scenario may start (more than one: it is drawn per step).
+    """
+
+    train: ScenarioSource
     starts: int = 1
 
-    def batches(self, settings: Training, epoch: int) -> Iterator[Scenarios]:
-        """The batches of an epoch: a permutation of the scenarios drawn from (seed, epoch), cut in equal parts."""
+    def batches(self, settings: Training, epoch: int) -> Iterator[Batch]:
         random = generator(settings.seed, 7, epoch)
         order = torch.randperm(self.size, generator=random)
         steps = steps_per_epoch(self.size, settings.batch)
         for rows in order.chunk(steps):
             if self.starts == 1:
-                yield self._drawn[rows]
+                yield Batch(self.train.graph, self._drawn[rows])
             else:
                 start = int(torch.randint(self.starts, (), generator=random))
-                yield self.train.sample(0, self.size, self.periods, start)[rows]
+                yield Batch(self.train.graph, self.train.sample(0, self.size, self.periods, start)[rows])
+
+    @property
+    def fingerprint(self) -> str:
+        return self.train.fingerprint
+
+    def introduce(self, policy: Policy) -> None:
+        if policy.places != tuple(self.train.graph.places):
+            policy.fit_to(self.train.graph)
+        policy.prepare(self.train, self.size, self.train.periods or self.periods)
 
     @cached_property
     def _drawn(self) -> Scenarios:
@@ -56,17 +108,68 @@ class Data:
         return self.train.sample(0, self.size, self.periods)
 
 
+@dataclass(frozen=True)
+class ManyNetworks(Data):
+    """Fresh networks of a distribution in every step, side by side; the dev networks are always the same.
+
+    The money of each network is put in units of its newsvendor cost, so that all networks count alike and a percent of each
+    costs the same: costs are those of a network of the mean number of customers' locations, in that unit.
+    """
+
+    networks: NetworkDistribution
+
+    def batches(self, settings: Training, epoch: int) -> Iterator[Batch]:
+        each = max(1, settings.batch // settings.networks)
+        for step in range(steps_per_epoch(self.size, settings.batch)):
+            keys = [(settings.seed, STREAMS["train"], epoch, step, number) for number in range(settings.networks)]
+            yield _side_by_side([(self.networks.draw(*key), _seed(*key)) for key in keys], "train", each, self.periods)
+
+    def introduce(self, policy: Policy) -> None:
+        policy.fit_to(self.dev.graph)
+        if policy.places:
+            raise UnsupportedNetworkError(
+                f"policy {policy_name(policy)}: its parameters belong to the locations of one network; a distribution of "
+                "networks needs a policy that belongs to none, such as message_passing"
+            )
+
+
+def _side_by_side(drawn: list[tuple[Network, int]], stream: str, scenarios: int, periods: int) -> Batch:
+    """Networks as one, each with scenarios of its own seed, its money in units of its newsvendor cost."""
+    sources = [SyntheticDemand(network, seed, stream) for network, seed in drawn]
+    stores = sum(source.graph.demand_locations for source in sources) / len(sources)
+    parts = []
+    for source in sources:
+        part = source.sample(0, scenarios, periods)
+        cost = newsvendor_cost(source.graph, Known.of(source.graph, part)).mean().clamp_min(1e-9)
+        parts.append(replace(part, parameters=part.parameters.in_money_of(cost / stores)))
+    return Batch(InventoryGraph.union([source.graph for source in sources]), side_by_side(parts))
+
+
+def _seed(*key: int) -> int:
+    """A seed for the scenarios of a network."""
+    return int(np.random.SeedSequence([*key, 1]).generate_state(1, np.uint64)[0] >> 1)
+
+
 def steps_per_epoch(size: int, batch: int) -> int:
     """Batches per epoch; the last may be a little smaller than the others."""
     return math.ceil(size / batch)
 
 
-def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
+def data_of(recipe: Recipe) -> Data:
     """The scenarios of a recipe: as many as it says, or as a panel has."""
     settings, whole = recipe.training, recipe.evaluation.whole_units
+    if recipe.networks is not None:
+        keys = [(settings.seed, STREAMS["dev"], number) for number in range(settings.dev_networks)]
+        drawn = [(recipe.networks.draw(*key), _seed(*key)) for key in keys]
+        each = max(1, settings.dev_scenarios // settings.dev_networks)
+        dev_batch = _side_by_side(drawn, "dev", each, settings.dev_periods)
+        size, periods, warm_up = settings.scenarios, settings.periods, settings.warm_up
+        return ManyNetworks(dev_batch, settings.dev_warm_up, size, periods, warm_up, whole, recipe.networks)
+    train, dev = (scenario_source(recipe, stream, settings.seed) for stream in ("train", "dev"))
     if train.count is None:
-        drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
-        return Data(train, drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up, whole)
+        chosen = Batch(dev.graph, dev.sample(0, settings.dev_scenarios, settings.dev_periods))
+        size, periods, warm_up = settings.scenarios, settings.periods, settings.warm_up
+        return OneNetwork(chosen, settings.dev_warm_up, size, periods, warm_up, whole, train)
     assert recipe.demand is not None
     assert train.periods is not None
     assert dev.periods is not None
@@ -75,9 +178,9 @@ def data_of(recipe: Recipe, train: ScenarioSource, dev: ScenarioSource) -> Data:
         expected = f"at most {train.periods}, the training window's"
         raise InputError(f"{recipe.name}: training.periods: got {settings.periods}; expected {expected}")
     periods = settings.periods if settings.random_start else train.periods
-    chosen = dev.sample(0, min(dev.count, settings.dev_scenarios), dev.periods)
+    chosen = Batch(dev.graph, dev.sample(0, min(dev.count, settings.dev_scenarios), dev.periods))
     size = min(train.count, settings.scenarios)
     warm_up = recipe.demand.windows.warm_up
     if warm_up >= periods:
         raise InputError(f"{recipe.name}: training.periods: got {periods}; expected more than windows.warm_up, {warm_up}")
-    return Data(train, chosen, warm_up, size, periods, warm_up, whole, train.periods - periods + 1)
+    return OneNetwork(chosen, warm_up, size, periods, warm_up, whole, train, train.periods - periods + 1)

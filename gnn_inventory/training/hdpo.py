@@ -21,10 +21,10 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known, Policy
 from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs
-from gnn_inventory.training.data import Data, steps_per_epoch
+from gnn_inventory.training.data import Batch, Data, steps_per_epoch
 from gnn_inventory.training.horizon import costs_within
-from gnn_inventory.training.recipe import Training
 from gnn_inventory.training.run_folder import RunFolder, save_policy
+from gnn_inventory.training.settings import Training
 
 __all__ = ["Result", "choose_device", "hdpo", "mean_cost"]
 
@@ -88,13 +88,10 @@ def hdpo(
         TrainingError: the gradient is zero in every parameter, or it or the cost is not finite.
     """
     device, dtype = choose_device(settings.device), getattr(torch, settings.dtype)
-    graph = data.train.graph.to_dtype(dtype).to(device)
     policy.to(device, dtype)
     dev = data.dev.to(device, dtype)
-    weights = _weights(graph, dev) if settings.relative else 1.0
-    dev_cost_of = partial(
-        mean_cost, graph=graph, scenarios=dev, warm_up=data.dev_warm_up, weights=weights, whole_units=data.whole_units
-    )
+    weights = _weights(*dev) if settings.relative else 1.0
+    dev_cost_of = partial(mean_cost, batch=dev, warm_up=data.dev_warm_up, weights=weights, whole_units=data.whole_units)
     steps = steps_per_epoch(data.size, settings.batch)
     if not any(value.requires_grad for value in policy.parameters()):
         return _untrained(policy, dev_cost_of(policy), folder, on_epoch)
@@ -103,7 +100,7 @@ def hdpo(
     best: dict[str, Tensor] = {}
     progress: dict[str, Any] = {"epoch": 0, "step": 0, "best_dev": math.inf, "best_epoch": 0}
     if folder is not None:
-        saved = folder.checkpoint(data.train.fingerprint)
+        saved = folder.checkpoint(data.fingerprint)
         if saved is not None:
             best, progress = _restore(policy, kept, optimiser, *saved)
         folder.cut_metrics(progress["epoch"])
@@ -116,7 +113,7 @@ def hdpo(
         for batch in data.batches(settings, epoch):
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(settings, progress["step"], settings.epochs * steps)
-            scenarios = batch.to(device, dtype)
+            graph, scenarios = batch.to(device, dtype)
             cost, minimised = (part / graph.demand_locations for part in costs_within(policy, graph, scenarios))
             optimiser.zero_grad(set_to_none=True)
             (minimised.mean(1) * _weights(graph, scenarios) if settings.relative else minimised).mean().backward()
@@ -124,8 +121,8 @@ def hdpo(
             optimiser.step()
             progress["step"] += 1
             _average(kept, policy, min(settings.average, progress["step"] / (10 + progress["step"])))
-            train_cost += float(cost.detach()[:, data.warm_up :].mean()) * len(batch)
-            largest, count = max(largest, norm), count + len(batch)
+            train_cost += float(cost.detach()[:, data.warm_up :].mean()) * len(scenarios)
+            largest, count = max(largest, norm), count + len(scenarios)
             if on_step is not None:
                 on_step()
         dev_cost = dev_cost_of(kept)
@@ -153,7 +150,7 @@ def hdpo(
             chosen = copy.deepcopy(policy)
             chosen.load_state_dict(best)
             save_policy(chosen.cpu(), folder.policy_file)
-            folder.save_checkpoint(*_state(policy, kept, optimiser, best, progress), data.train.fingerprint)
+            folder.save_checkpoint(*_state(policy, kept, optimiser, best, progress), data.fingerprint)
         if on_epoch is not None:
             on_epoch(line)
     chosen = copy.deepcopy(policy)
@@ -178,15 +175,9 @@ def _untrained(
 
 
 @torch.no_grad()
-def mean_cost(
-    policy: Policy,
-    graph: InventoryGraph,
-    scenarios: Scenarios,
-    warm_up: int,
-    weights: Tensor | float = 1.0,
-    whole_units: bool = False,
-) -> float:
+def mean_cost(policy: Policy, batch: Batch, warm_up: int, weights: Tensor | float = 1.0, whole_units: bool = False) -> float:
     """Mean cost per period and location with demand, after the warm-up; `weights` are of the scenarios [B]."""
+    graph, scenarios = batch
     policy.eval()
     per_scenario = [
         costs(policy, graph, scenarios[rows], whole_units)[:, warm_up:].double().sum(1)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -9,14 +10,15 @@ import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
-from gnn_inventory.policies import POLICIES, make_policy
+from gnn_inventory.policies import POLICIES, make_policy, policy_name
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.data import Data, data_of, steps_per_epoch
+from gnn_inventory.training.data import Batch, OneNetwork, data_of, steps_per_epoch
 from gnn_inventory.training.hdpo import Result, choose_device, hdpo
-from gnn_inventory.training.recipe import Recipe, Training, scenario_source
-from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.recipe import Recipe
+from gnn_inventory.training.run_folder import RunFolder, load_policy
+from gnn_inventory.training.settings import Training
 
 __all__ = ["train", "train_recipe"]
 
@@ -37,12 +39,10 @@ def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None)
     settings = settings or Training()
     parsed = parse_network(network)
     source, dev = (SyntheticDemand(parsed, settings.seed, stream) for stream in ("train", "dev"))
-    drawn = dev.sample(0, settings.dev_scenarios, settings.dev_periods)
-    data = Data(source, drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up)
+    drawn = Batch(dev.graph, dev.sample(0, settings.dev_scenarios, settings.dev_periods))
+    data = OneNetwork(drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up, False, source)
     fresh = copy.deepcopy(policy)
-    if fresh.places != tuple(source.graph.places):
-        fresh.fit_to(source.graph)
-    fresh.prepare(source, data.size, data.periods)
+    data.introduce(fresh)
     return hdpo(fresh, data, settings)
 
 
@@ -74,20 +74,29 @@ def train_recipe(
     else:
         folder.refuse_existing()
     choose_device(recipe.training.device)
-    train_source, dev_source = (scenario_source(recipe, stream, recipe.training.seed) for stream in ("train", "dev"))
-    data = data_of(recipe, train_source, dev_source)
+    data = data_of(recipe)
     settings = dict(recipe.policy)
     name = str(settings.pop("name"))
-    known = {"seed": recipe.training.seed, "calendar": data.dev.calendar.shape[1]}
+    known = {"seed": recipe.training.seed, "calendar": data.dev.scenarios.calendar.shape[1]}
     if name in POLICIES:
         settings = {key: value for key, value in known.items() if key in POLICIES[name]().config} | settings
     policy = make_policy(name, **settings)
-    policy.fit_to(train_source.graph)
-    policy.prepare(train_source, data.size, train_source.periods or data.periods)
-    first = data.dev[torch.arange(1)]
-    next(iter(periods(policy, train_source.graph, first)))  # a policy that cannot serve this network says so here
+    if recipe.start is not None:
+        policy = _started(policy, recipe.start)
+    data.introduce(policy)
+    graph, scenarios = data.dev
+    next(iter(periods(policy, graph, scenarios[torch.arange(1)])))  # a policy that cannot serve this network says so here
     if not resume:
         folder.create(recipe)
     if on_start is not None:
         on_start(recipe.training.epochs * steps_per_epoch(data.size, recipe.training.batch))
     return hdpo(policy, data, recipe.training, folder, on_epoch, on_step)
+
+
+def _started(fresh: Policy, file: Path) -> Policy:
+    """The policy of a file, where it is of the same kind and size as a fresh one; the seeds may differ."""
+    found = load_policy(file)
+    settings = [{"policy": policy_name(policy), **policy.config, "seed": 0} for policy in (found, fresh)]
+    if settings[0] != settings[1]:
+        raise InputError(f"{file}: start: got {found}; expected the policy of the recipe, {fresh}")
+    return found

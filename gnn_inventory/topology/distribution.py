@@ -1,0 +1,119 @@
+"""Distributions of networks: families with ranges of sizes and parameters, from which fresh networks are drawn."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gnn_inventory.errors import InputError, problem
+from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.topology.families import FAMILIES
+from gnn_inventory.topology.network import Network, is_panel, parse_network
+from gnn_inventory.topology.values import LARGEST
+
+__all__ = ["NetworkDistribution"]
+
+KINDS = ("uniform", "log_uniform", "integers", "choice")
+TRIED = 4
+"""Networks of each family that are drawn to see whether a distribution is valid."""
+Random = np.random.Generator
+
+
+class NetworkDistribution:
+    """A mixture of families: network number i is of family i modulo their number, so that all come equally often.
+
+    A family is written as a network of that family is, but that any value may be `{per_network: {integers: [3, 10]}}` (or
+    `uniform`, `log_uniform`, `choice`): one value for each network; and that a draw over the members of a group, such as
+    `{uniform: [0.7, 1.3]}`, states no seed: then each network draws its members anew. A family's own `seed` is drawn too.
+
+    Args:
+        families: what the mixture calls it -> the mapping of the family.
+        where: what errors call the mixture.
+
+    Raises:
+        InputError: a range is not well formed, or a network that was drawn is not valid, with every mistake.
+    """
+
+    def __init__(self, families: Mapping[str, Any], where: str) -> None:
+        self.families, self._where = dict(families), where
+        problems = [] if families else [problem(where, "networks", families, "at least one family, by name")]
+        for name, family in self.families.items():
+            if not isinstance(family, Mapping) or "family" not in family:
+                problems.append(problem(where, f"networks.{name}", family, "a mapping with a family and its parameters"))
+        if problems:
+            raise InputError(problems)
+        for number in range(TRIED * len(self.families)):
+            try:
+                self.draw(0, number)
+            except InputError as error:
+                problems += str(error).splitlines()
+        if problems:
+            raise InputError(dict.fromkeys(problems))
+
+    def draw(self, *key: int) -> Network:
+        """The network of a key of integers, the last of which is its number; the same key gives the same network."""
+        name = list(self.families)[key[-1] % len(self.families)]
+        problems: list[str] = []
+        random = np.random.default_rng(np.random.SeedSequence(key))
+        where = f"{self._where}: networks.{name}"
+        mapping = _drawn(self.families[name], random, where, problems)
+        if problems:
+            raise InputError(problems)
+        if mapping["family"] in FAMILIES and "seed" in inspect.signature(FAMILIES[mapping["family"]]).parameters:
+            mapping.setdefault("seed", _seed(random))
+        network = parse_network(build_network({"name": f"{self._where}: {name}", **mapping}))
+        if is_panel(network):
+            raise InputError(f"{where}: demand: got a panel; networks that are drawn state their own demand")
+        return network
+
+
+def _drawn(value: Any, random: Random, where: str, problems: list[str]) -> Any:
+    """A value with all in it that differs by network drawn; what differs by scenario stays as it is."""
+    if isinstance(value, list | tuple):
+        return [_drawn(item, random, where, problems) for item in value]
+    if not isinstance(value, Mapping) or "per_scenario" in value:
+        return value
+    if "per_network" in value:
+        return _one(value, random, where, problems)
+    drawn = {key: _drawn(item, random, f"{where}.{key}", problems) for key, item in value.items()}
+    if ("uniform" in value or "integers" in value) and "seed" not in value:
+        drawn["seed"] = _seed(random)
+    return drawn
+
+
+def _one(value: Mapping[str, Any], random: Random, where: str, problems: list[str]) -> Any:
+    """The value of one network; None, with a problem, where its range is not well formed."""
+    ranges = value["per_network"]
+    if len(value) != 1 or not isinstance(ranges, Mapping) or len(ranges) != 1 or next(iter(ranges)) not in KINDS:
+        problems.append(problem(where, "per_network", ranges, f"one of {', '.join(KINDS)}, and nothing beside it"))
+        return None
+    kind, bounds = next(iter(ranges.items()))
+    if kind == "choice":
+        if not isinstance(bounds, list) or not bounds:
+            problems.append(problem(where, "per_network.choice", bounds, "a list of values"))
+            return None
+        return bounds[random.integers(len(bounds))]
+    number = int if kind == "integers" else (int, float)
+    if not (
+        isinstance(bounds, list | tuple)
+        and len(bounds) == 2
+        and all(isinstance(bound, number) and not isinstance(bound, bool) and abs(bound) <= LARGEST for bound in bounds)
+        and bounds[0] <= bounds[1]
+        and (kind != "log_uniform" or bounds[0] > 0)
+    ):
+        expected = "[low, high], two " + ("integers" if kind == "integers" else "numbers")
+        problems.append(problem(where, f"per_network.{kind}", bounds, expected + (" > 0" if kind == "log_uniform" else "")))
+        return None
+    low, high = bounds
+    if kind == "integers":
+        return int(random.integers(low, high + 1))
+    if kind == "log_uniform":
+        return math.exp(random.uniform(math.log(low), math.log(high)))
+    return float(random.uniform(low, high))
+
+
+def _seed(random: Random) -> int:
+    """A seed for a draw over the members of a group."""
+    return int(random.integers(2**32))

@@ -1,0 +1,135 @@
+"""What a recipe may say of training, evaluation and a panel of sales; pydantic checks it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gnn_inventory.demand.panel_files import COLUMNS
+from gnn_inventory.topology.schema import Strict
+
+__all__ = ["Evaluation", "PanelSettings", "Seed", "Training"]
+
+Count = Annotated[int, Field(ge=1, le=10**9)]
+CountOrNone = Annotated[int, Field(ge=0, le=10**9)]
+Few = Annotated[int, Field(ge=1, le=10**4)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Training(Strict):
+    """How a policy is trained.
+
+    Attributes:
+        scenarios: training scenarios, drawn once (a panel: items, at most this many).
+        periods: simulated per scenario, T; the cost of all of them is minimised, but for units bought too late for any customer
+            (a panel: its whole training window, unless `random_start`).
+        warm_up: first periods that are left out of the cost reported as `train` (a panel: its windows' own).
+        batch: scenarios per step, B.
+        networks: drawn per step, where a recipe trains on a distribution of networks; the batch is divided among them.
+        epochs: passes over the scenarios.
+        optimiser: adam, adamw or sgd, with torch's defaults but for the learning rate.
+        learning_rate: its peak.
+        schedule: `one_cycle` (up, then down to nothing) or `constant`.
+        gradient_clip: largest norm of the gradient.
+        average: decay per step of a running mean of the weights, which is what is kept and judged on dev; 0 = the weights as
+            they are (Polyak and Juditsky 1992).
+        early_stopping: epochs without a better dev cost after which training ends; 0 = never.
+        seed: of scenarios, batches and weights.
+        dtype: float32 or float64.
+        device: auto (a GPU where there is one), cpu or cuda.
+        dev_scenarios, dev_periods, dev_warm_up: the dev set; a panel's own windows come instead.
+        dev_networks: fixed ones, among which the dev scenarios are divided, where a recipe trains on a distribution.
+        relative: weigh each scenario by the inverse of its newsvendor cost, where scenarios are instances of other size: then
+            all instances count alike, and a percent of each costs the same.
+        random_start: panels only: each step simulates `periods` periods that start anywhere in the training window.
+    """
+
+    scenarios: Count = 8192
+    periods: Count = 50
+    warm_up: CountOrNone = 30
+    batch: Count = 1024
+    networks: Few = 8
+    epochs: Count = 40
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Rate = 3e-3
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    gradient_clip: Rate = 1.0
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    early_stopping: CountOrNone = 0
+    seed: Seed = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dev_scenarios: Count = 1024
+    dev_periods: Count = 100
+    dev_warm_up: CountOrNone = 60
+    dev_networks: Few = 32
+    relative: bool = False
+    random_start: bool = False
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> "Training":
+        if self.warm_up >= self.periods:
+            raise ValueError(f"warm_up: got {self.warm_up}; expected less than periods, {self.periods}")
+        if self.dev_warm_up >= self.dev_periods:
+            raise ValueError(f"dev_warm_up: got {self.dev_warm_up}; expected less than dev_periods, {self.dev_periods}")
+        return self
+
+
+class Evaluation(Strict):
+    """How a policy is evaluated.
+
+    Attributes:
+        scenarios: fresh ones (a panel: its items, at most this many).
+        periods: simulated per scenario, warm-up included (a panel: the test window).
+        warm_up: first periods that are not counted (a panel: its windows' own).
+        seed: of the scenarios; they differ from training and dev scenarios whatever it is.
+        whole_units: round orders to whole units, feasibly.
+    """
+
+    scenarios: Count = 4096
+    periods: Count = 500
+    warm_up: CountOrNone = 300
+    seed: Seed = 0
+    whole_units: bool = False
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> "Evaluation":
+        if self.warm_up >= self.periods:
+            raise ValueError(f"warm_up: got {self.warm_up}; expected less than periods, {self.periods}")
+        return self
+
+
+class _Windows(Strict):
+    train: tuple[int, int]
+    dev: tuple[int, int]
+    test: tuple[int, int]
+    history: CountOrNone
+    warm_up: CountOrNone
+
+
+class _Calendar(Strict):
+    file: str
+    columns: Annotated[list[str], Field(min_length=1)]
+    behind: Annotated[int, Field(ge=0, le=1000)] = 0
+    ahead: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class PanelSettings(Strict):
+    """A panel of sales.
+
+    Attributes:
+        panel: its file (see `load_panel`).
+        windows: periods [first, last) for train, dev and test, and how many are history and warm-up.
+        columns: of item, location, period and sales.
+        clamp: set negative sales to 0.
+        items: [first, last) of the items to use; all where None.
+        calendar: a CSV file with a row per period, the columns to use, and how many periods behind and ahead a policy sees of
+            it: a calendar is known beforehand.
+    """
+
+    panel: str | None = None
+    windows: _Windows
+    columns: tuple[str, str, str, str] = COLUMNS
+    clamp: bool = False
+    items: tuple[int, int] | None = None
+    calendar: _Calendar | None = None

@@ -1,0 +1,219 @@
+"""Training on a distribution of networks: what is drawn, what stands side by side, what counts alike."""
+
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.demand.scenarios import side_by_side
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.rollout import periods
+from gnn_inventory.topology.distribution import NetworkDistribution
+from gnn_inventory.topology.families import build_family
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.data import data_of
+from gnn_inventory.training.recipe import recipe_of
+from gnn_inventory.training.run_folder import RunFolder
+
+STORE = {
+    "holding_cost": {"uniform": [0.7, 1.3]},
+    "underage_cost": {"uniform": [6.3, 11.7]},
+    "unmet_demand": "lost",
+    "demand": {"normal": {"mean": {"uniform": [2.5, 7.5]}, "std": {"uniform": [0.25, 0.5], "times": "mean"}}},
+}
+ONE_WAREHOUSE = {
+    "family": "one_warehouse",
+    "stores": {"per_network": {"integers": [2, 4]}},
+    "warehouse": {"holding_cost": {"per_network": {"choice": [0.2, 0.4]}}},
+    "warehouse_link": {"lead_time": {"per_network": {"integers": [1, 3]}}},
+    "store": STORE,
+    "store_link": {"lead_time": {"integers": [1, 4]}},
+}
+SERIAL = {
+    "family": "serial",
+    "echelons": {"per_network": {"integers": [3, 5]}},
+    "upstream": {"holding_cost": {"uniform": [0.1, 0.5]}},
+    "store": {**STORE, "underage_cost": {"per_network": {"log_uniform": [4, 20]}}, "unmet_demand": "backlogged"},
+    "upstream_link": {"lead_time": 2},
+    "store_link": {"lead_time": 1},
+}
+TRAINING = {
+    "scenarios": 16,
+    "batch": 8,
+    "networks": 4,
+    "periods": 12,
+    "warm_up": 4,
+    "epochs": 2,
+    "dev_scenarios": 6,
+    "dev_networks": 3,
+    "dev_periods": 12,
+    "dev_warm_up": 4,
+}
+
+
+def recipe(**changes):
+    content = {
+        "networks": {"one warehouse": ONE_WAREHOUSE, "serial": SERIAL},
+        "policy": {"name": "message_passing", "width": 8, "slots": 3},
+        "training": TRAINING,
+    }
+    return recipe_of({**content, **changes}, "many", "many.yaml")
+
+
+def test_sizes_and_parameters_stay_in_their_ranges_and_take_all_of_them():
+    networks = [NetworkDistribution({"w": ONE_WAREHOUSE}, "many").draw(0, number) for number in range(100)]
+    assert {len(network.customers) for network in networks} == {2, 3, 4}
+    assert {network.location("warehouse").holding_cost for network in networks} == {0.2, 0.4}
+    assert {network.links["supplier", "warehouse"].lead_time for network in networks} == {1, 2, 3}
+    held = [network.location(name).holding_cost for network in networks for name in network.customers]
+    assert 0.7 <= min(held) < 0.72
+    assert 1.28 < max(held) <= 1.3
+    assert len(set(held)) == len(held)
+
+
+def test_families_take_turns_and_the_same_key_gives_the_same_network():
+    mixture = NetworkDistribution({"w": ONE_WAREHOUSE, "s": SERIAL}, "many")
+    names = [mixture.draw(3, number).name for number in range(4)]
+    assert names == ["many: w", "many: s", "many: w", "many: s"]
+    assert mixture.draw(3, 1).nodes == mixture.draw(3, 1).nodes
+    assert mixture.draw(3, 1).nodes != mixture.draw(4, 1).nodes
+
+
+def test_a_family_with_a_seed_is_drawn_anew():
+    layers = {
+        "family": "layers",
+        "sizes": [2, {"per_network": {"integers": [3, 6]}}, 8],
+        "sources": [1, 2],
+        "upstream": {"holding_cost": 0.2},
+        "store": STORE,
+        "supplier_link": {"lead_time": 1},
+        "link": {"lead_time": 1},
+    }
+    drawn = [NetworkDistribution({"l": layers}, "many").draw(0, number) for number in range(20)]
+    assert {sum(name.startswith("layer1") for name in network.nodes) for network in drawn} == {3, 4, 5, 6}
+    assert len({tuple(network.links) for network in drawn}) == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stores": {"per_network": {"integers": [3.5, 4]}}}, r"networks.w.stores: per_network.integers: .*two integers"),
+        ({"stores": {"per_network": {"normal": [3, 4]}}}, r"networks.w.stores: per_network: .*one of uniform"),
+        ({"stores": {"per_network": {"choice": []}}}, r"per_network.choice: got \[\]; expected a list of values"),
+        ({"warehouse": {"holding_costs": 1}}, r"unknown key 'holding_costs'; did you mean 'holding_cost'"),
+        ({"store": {**STORE, "demand": "panel"}}, r"got a panel; networks that are drawn state their own demand"),
+        ({"family": "one_warehous"}, r"unknown family 'one_warehous'; did you mean 'one_warehouse'"),
+    ],
+)
+def test_a_distribution_that_is_not_valid_says_where(change, message):
+    with pytest.raises(InputError, match=message):
+        NetworkDistribution({"w": {**ONE_WAREHOUSE, **change}}, "many")
+
+
+def test_networks_side_by_side_cost_what_they_cost_one_by_one():
+    """Three networks of other sizes, lead times and unmet demand, as one union and alone."""
+    mixture = NetworkDistribution({"w": ONE_WAREHOUSE, "s": SERIAL}, "many")
+    sources = [SyntheticDemand(mixture.draw(7, number), number, "train") for number in range(3)]
+    parts = [source.sample(0, 5, 9) for source in sources]
+    policy = gi.MessagePassing(width=8, slots=3)
+    union = InventoryGraph.union([source.graph for source in sources])
+    with torch.no_grad():
+        together = torch.stack([period.outcome.cost for period in periods(policy, union, side_by_side(parts))])
+        alone = [
+            torch.stack([period.outcome.cost for period in periods(policy, source.graph, part)])
+            for source, part in zip(sources, parts, strict=True)
+        ]
+    torch.testing.assert_close(together, sum(alone))
+
+
+def test_a_network_with_ten_times_the_costs_counts_no_more():
+    """All costs and prices of every second network times ten: its dev cost stays, since its money has its own unit."""
+    dear = {
+        **SERIAL,
+        "upstream": {"holding_cost": 3.0},
+        "store": {**SERIAL["store"], "holding_cost": 10.0, "underage_cost": 90.0},
+    }
+    cheap = {**SERIAL, "upstream": {"holding_cost": 0.3}, "store": {**SERIAL["store"], "holding_cost": 1.0, "underage_cost": 9.0}}
+    found = []
+    for second in (cheap, dear):
+        graph, scenarios = data_of(recipe(networks={"first": cheap, "second": second})).dev
+        with torch.no_grad():
+            cost = torch.stack([period.outcome.cost for period in periods(gi.MessagePassing(width=8), graph, scenarios)])
+        found.append(cost)
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_training_draws_fresh_networks_and_keeps_the_dev_networks():
+    data, settings = data_of(recipe()), recipe().training
+    batches = [batch for epoch in (0, 1) for batch in data.batches(settings, epoch)]
+    assert [len(batch.scenarios) for batch in batches] == [2, 2, 2, 2]
+    assert len({tuple(batch.graph.holding_cost.tolist()) for batch in batches}) == 4
+    again = next(iter(data.batches(settings, 0)))
+    assert torch.equal(again.scenarios.demand, batches[0].scenarios.demand)
+    assert torch.equal(data_of(recipe()).dev.scenarios.demand, data.dev.scenarios.demand)
+    assert len(data.dev.scenarios) == 2
+
+
+def test_a_run_on_many_networks_resumes_bit_for_bit(tmp_path):
+    whole = gi.train_recipe(recipe(), RunFolder(tmp_path / "whole"))
+    stopped = RunFolder(tmp_path / "stopped")
+
+    def stop(line):
+        if line["epoch"] == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gi.train_recipe(recipe(), stopped, on_epoch=stop)
+    found = gi.train_recipe(recipe(), stopped, resume=True)
+    for name, value in whole.policy.state_dict().items():
+        assert torch.equal(value, found.policy.state_dict()[name])
+
+
+def test_a_policy_that_belongs_to_one_network_is_refused(tmp_path):
+    with pytest.raises(InputError, match="policy base_stock: its parameters belong to the locations of one network"):
+        gi.train_recipe(recipe(policy={"name": "base_stock"}), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_states_one_network_or_a_distribution():
+    with pytest.raises(InputError, match="got both of network and networks"):
+        recipe(network="serial")
+    with pytest.raises(InputError, match="got none of network and networks"):
+        recipe(networks=None)
+    with pytest.raises(InputError, match=r"training\.networks: got 9; expected at most batch, 8"):
+        recipe(training={**TRAINING, "networks": 9})
+    with pytest.raises(UsageError, match="many: trains on a distribution of networks, not on one; name one: --network"):
+        _ = recipe().network
+
+
+def test_a_training_starts_from_the_weights_of_a_file(tmp_path):
+    """One step at a learning rate of almost nothing: the weights are still those of the file."""
+    gi.train_recipe(recipe(), RunFolder(tmp_path / "first"))
+    file = tmp_path / "first" / "policy.safetensors"
+    still = {**TRAINING, "epochs": 1, "learning_rate": 1e-12}
+    found = gi.train_recipe(recipe(start=str(file), training=still), RunFolder(tmp_path / "second")).policy
+    for name, value in gi.load_policy(file).state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, rtol=0, atol=1e-9)
+    wider = {"name": "message_passing", "width": 9, "slots": 3}
+    with pytest.raises(InputError, match=r"start: got .*width=8.*; expected the policy of the recipe, .*width=9"):
+        gi.train_recipe(recipe(start=str(file), policy=wider), RunFolder(tmp_path / "third"))
+
+
+def test_random_warehouses_have_a_distance_each_and_serve_every_store():
+    family = {"warehouses": 3, "stores": 40, "linked": 0.3, "lead_times": [1, 6], "seed": 5}
+    templates = {
+        "warehouse": {"holding_cost": 0.3},
+        "store": {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"poisson": {"mean": 5.0}}},
+        "warehouse_link": {"lead_time": 3},
+    }
+    network = parse_network(build_family("random_warehouses", {**family, **templates}, "test"))
+    served = {target for _, target in network.links if target.startswith("store")}
+    assert len(served) == 40
+    for warehouse in ("warehouse_0", "warehouse_1", "warehouse_2"):
+        times = {link.lead_time for (source, _), link in network.links.items() if source == warehouse}
+        assert max(times) - min(times) <= 1
+        assert min(times) >= 1
+        assert max(times) <= 6
+    links = sum(source.startswith("warehouse") for source, _ in network.links)
+    assert abs(links / 120 - 0.3) < 0.15
