@@ -2,17 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gnn_inventory.console import print_evaluations, print_suite, print_transfer, progress_bar
 from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
 
 if TYPE_CHECKING:
-    from gnn_inventory.evaluation import EvaluationResult
     from gnn_inventory.training.recipe import Recipe
 
 __all__ = ["app", "main"]
@@ -113,7 +111,7 @@ def train(
         choose_device(device)
         changes.append(f"training.device={device}")
     loaded, folder = load_recipe(recipe, changes), RunFolder(output)
-    with _progress(None, "training") as (start, advance, describe):
+    with progress_bar(None, "training") as (start, advance, describe):
 
         def on_epoch(line: dict[str, Any]) -> None:
             describe(f"epoch {line['epoch']}/{loaded.training.epochs} dev {line['dev']:.4f} best {line['best_dev']:.4f}")
@@ -176,7 +174,7 @@ def evaluate(
         warm = first.demand.windows.warm_up if warm_up is None else warm_up
         chosen = (scenarios or min(source.count, settings.scenarios), periods or source.periods or 0, warm)
     results = []
-    with _progress(chosen[0] * len(policies), "evaluating", silent=as_json) as (_, advance, describe):
+    with progress_bar(chosen[0] * len(policies), "evaluating", silent=as_json) as (_, advance, describe):
         for name, policy in zip(names, policies, strict=True):
             describe(name)
             results.append(evaluate_on(policy, parsed, source, *chosen, settings.whole_units, advance, bound))
@@ -184,7 +182,7 @@ def evaluate(
         objects = [result.to_json() for result in results]
         print(json.dumps(objects[0] if len(objects) == 1 else objects))
     else:
-        _print_table(names, results)
+        print_evaluations(names, results)
 
 
 @app.command()
@@ -202,7 +200,7 @@ def benchmark(
     from gnn_inventory.benchmark.table import write_tables
 
     loaded = load_suite(suite)
-    with _progress(None, "benchmark") as (start, advance, describe):
+    with progress_bar(None, "benchmark") as (start, advance, describe):
         done = 0
 
         def on_cell(number: int, count: int, cell: Cell) -> None:
@@ -217,62 +215,51 @@ def benchmark(
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
     rows = write_tables(outcomes, left, output)
-    _print_summary(rows, len(left), output)
+    print_suite(rows, len(left), output)
 
 
-def _print_summary(rows: list[dict[str, Any]], left: int, output: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
+@app.command()
+def transfer(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of the policies to transfer.")],
+    to: Annotated[
+        list[str], typer.Option("--to", help="A network to test on, settings after it: 'one_warehouse stores=50'. Repeatable.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results; gone on with if it is there.")],
+    finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs of more training on each network.")] = 0,
+    native: Annotated[
+        list[str] | None,
+        typer.Option("--native", help="A recipe to train on each network itself: the same policy, or a baseline. Repeatable."),
+    ] = None,
+    scenarios: Annotated[int | None, typer.Option("--scenarios", min=2)] = None,
+    periods: Annotated[int | None, typer.Option("--periods", min=1, help="Per scenario, warm-up included.")] = None,
+    warm_up: Annotated[int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value put into the runs' recipes, such as demand.items=[200,288].")
+    ] = None,
+) -> None:
+    """Test trained policies on networks that they never saw, as they are and after more training, beside others."""
+    from gnn_inventory.benchmark.transfer import Transfer, run_transfer, write_transfer
+    from gnn_inventory.training.run_folder import RunFolder
 
-    table = Table()
-    for column in ("problem", "policy", "settings", "seeds", "cost per store", "worst gap (95 %)", "over", "s"):
-        table.add_column(column, justify="left" if column in ("problem", "policy", "settings", "over") else "right")
-    for row in rows:
-        gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f})"
-        values = [row["problem"], row["policy"], row["settings"], str(row["seeds"]), f"{row['cost per store']:.4f}"]
-        table.add_row(*values, gap, row["over"], str(row["training seconds"]))
-    console = Console(width=max(150, Console().width))
-    console.print(table)
-    rest = f"; {left} trainings are not done: the same command goes on (a panel of sales needs --set demand.panel=FILE)"
-    written = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
-    console.print(f"{output}: {written}{rest if left else ''}", highlight=False)
+    stated = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
+    evaluation = (
+        RunFolder(runs[0])
+        .recipe()
+        .evaluation.model_copy(update={key: value for key, value in stated.items() if value is not None})
+    )
+    asked = Transfer(runs, to, finetune, native or (), evaluation, settings or ())
+    with progress_bar(None, "transfer") as (start, advance, describe):
+        done = 0
 
+        def on_part(number: int, count: int, name: str) -> None:
+            nonlocal done
+            start(count)
+            advance(number - 1 - done)
+            done = number - 1
+            describe(name)
 
-def _print_table(names: list[str], results: "list[EvaluationResult]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    first = results[0]
-    title = f"{first.network}: {first.scenarios} scenarios, {first.periods} periods"
-    table = Table(title=title, title_justify="left")
-    for column in ("run", "policy", "cost", "cost per store", "95 % interval", "gap (95 %)"):
-        table.add_column(column, justify="left" if column in ("run", "policy") else "right")
-    for name, result in zip(names, results, strict=True):
-        low, high = result.ci95
-        gap = ""
-        if result.gap_percent is not None and result.gap_ci95 is not None:
-            gap = f"{result.gap_percent:.3f} % ({result.gap_ci95[0]:.3f} to {result.gap_ci95[1]:.3f})"
-        interval = f"{low:.4f} to {high:.4f}"
-        table.add_row(name, result.policy, f"{result.cost:.4f}", f"{result.cost_per_store:.4f}", interval, gap)
-    console = Console(width=max(110, Console().width))
-    console.print(table)
-    if first.reference is not None:
-        kind = first.reference.kind.replace("_", " ")
-        console.print(f"gap to the {kind} {first.reference.value:.4f} (whole network): {first.reference.source}", highlight=False)
-
-
-@contextmanager
-def _progress(total: int | None, text: str, silent: bool = False) -> Iterator[tuple[Any, Any, Any]]:
-    """A bar with the time left; nothing where the output is no terminal. Gives: set the total, advance, describe."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=console, disable=silent or not console.is_terminal) as progress:
-        task = progress.add_task(text, total=total)
-        yield (
-            lambda count: progress.update(task, total=count),
-            lambda count: progress.advance(task, count),
-            lambda description: progress.update(task, description=description),
-        )
+        try:
+            outcomes = run_transfer(asked, output, on_part)
+        except KeyboardInterrupt:
+            raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
+    print_transfer(write_transfer(outcomes, output), output)

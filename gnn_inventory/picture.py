@@ -12,7 +12,7 @@ from gnn_inventory.files import replace_file
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.topology.schema import Location, PerScenario, Supplier
 
-__all__ = ["draw_gaps", "draw_network", "draw_training"]
+__all__ = ["draw_against_sizes", "draw_gaps", "draw_matrix", "draw_network", "draw_training"]
 
 FORMATS = (".svg", ".png", ".pdf")
 COLOURS = {"supplier": "#8d99ae", "location": "#e9c46a", "customers": "#2a9d8f"}
@@ -92,11 +92,59 @@ def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     _write(figure, path)
 
 
-def _figure(width: float, height: float, rows: int = 0, heights: Sequence[float] = ()) -> tuple[Any, Any]:
-    """A figure and its axes; with `rows`, a list of axes below each other."""
+def draw_against_sizes(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw gaps against stores, depth and degree of the network: a panel each, a colour per training and policy.
+
+    Args:
+        outcomes: each with `sizes`, `trained`, `policy` and `gap_percent`.
+        path: of the picture.
+    """
+    names = list(outcomes[0]["sizes"])
+    figure, panels = _figure(3 * len(names) + 1, 3.6, columns=len(names))
+    series = list(dict.fromkeys((outcome["policy"], outcome["trained"]) for outcome in outcomes))
+    for axes, name in zip(panels, names, strict=True):
+        for policy, trained in series:
+            members = [o for o in outcomes if (o["policy"], o["trained"]) == (policy, trained)]
+            members.sort(key=lambda member: member["sizes"][name])
+            sizes = [member["sizes"][name] for member in members]
+            axes.plot(sizes, [member["gap_percent"] for member in members], "o-", ms=3, lw=0.7, label=f"{trained}: {policy}")
+        axes.set_xlabel(name)
+        axes.axhline(0.0, color="#555555", lw=0.7)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("gap, percent")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=7)
+    _write(figure, path)
+
+
+def draw_matrix(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw a matrix of gaps: what was trained on, by what is tested on.
+
+    Args:
+        outcomes: each with `trained`, `problem` and `gap_percent`.
+        path: of the picture.
+    """
+    rows = list(dict.fromkeys(outcome["trained"] for outcome in outcomes))
+    columns = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
+    gaps = {(outcome["trained"], outcome["problem"]): outcome["gap_percent"] for outcome in outcomes}
+    figure, axes = _figure(1.1 * len(columns) + 3, 0.5 * len(rows) + 1.6)
+    values = [[gaps[row, column] for column in columns] for row in rows]
+    axes.imshow(values, cmap="YlOrRd", vmin=0, vmax=max(5.0, *(value for line in values for value in line)), aspect="auto")
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7)
+    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", fontsize=7)
+    axes.set_yticks(range(len(rows)), rows, fontsize=7)
+    axes.set_title("gap in percent: trained on (rows), tested on (columns)", fontsize=8)
+    _write(figure, path)
+
+
+def _figure(width: float, height: float, rows: int = 0, heights: Sequence[float] = (), columns: int = 0) -> tuple[Any, Any]:
+    """A figure and its axes; with `rows`, a list of axes below each other, with `columns` beside each other."""
     from matplotlib.figure import Figure  # here, since only pictures need it
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    if columns:
+        return figure, list(figure.subplots(1, columns, squeeze=False, sharey=True)[0])
     if not rows:
         return figure, figure.subplots()
     return figure, list(figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0])

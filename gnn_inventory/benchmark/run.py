@@ -1,32 +1,17 @@
 """Train and test the cells of a suite, within a budget, in a folder that is gone on with."""
 
-import json
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
+from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.suite import Cell, Suite
-from gnn_inventory.errors import InputError, UsageError
-from gnn_inventory.evaluation import EvaluationResult, evaluate_on
-from gnn_inventory.files import replace_file, write_text
-from gnn_inventory.topology.catalogue import build_network, network_mapping
-from gnn_inventory.topology.network import is_panel, parse_network
-from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source, with_settings
-from gnn_inventory.training.run_folder import RunFolder
-from gnn_inventory.training.settings import Evaluation
+from gnn_inventory.topology.catalogue import network_mapping
+from gnn_inventory.training.recipe import Recipe, load_recipe, with_settings
 from gnn_inventory.training.train import train_recipe
 
-__all__ = ["Outcome", "run_suite"]
-
-Outcome = dict[str, Any]
-"""What one cell gave on one instance: a line of the table of all cells."""
+__all__ = ["run_suite"]
 
 
 class _BudgetSpent(Exception):
@@ -55,42 +40,26 @@ def run_suite(
     Raises:
         UsageError: the folder holds something else.
     """
-    _claim(folder, suite)
+    results = Results(folder)
+    results.claim("suite", suite.model_dump(mode="json"), ["problems"])
     deadline = time.monotonic() + 60 * (suite.minutes if minutes is None else minutes)
     cells, left = list(suite.cells()), []
     outcomes: list[Outcome] = []
     for number, cell in enumerate(cells, 1):
-        file = folder / "cells" / f"{cell.folder}.json"
-        if not file.exists():
+        found = results.outcomes(cell.folder)
+        if found is None:
             if time.monotonic() >= deadline or not _runnable(cell, settings):
                 left.append(cell)
                 continue
             if on_cell is not None:
                 on_cell(number, len(cells), cell)
             try:
-                _run(cell, suite, folder, deadline, settings)
+                found = _run(cell, suite, results, deadline, settings)
             except _BudgetSpent:
                 left.append(cell)
                 continue
-        outcomes += json.loads(file.read_text(encoding="utf-8"))
+        outcomes += found
     return outcomes, left
-
-
-def _claim(folder: Path, suite: Suite) -> None:
-    """Make the folder, or see that it is of this suite."""
-    stated, text = folder / "suite.json", suite.model_dump_json(indent=1)
-    if stated.exists():
-        if json.loads(stated.read_text(encoding="utf-8"))["problems"] != json.loads(text)["problems"]:
-            raise UsageError(f"{folder}: holds results of another suite; name another folder")
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: exists already and holds no suite; name another folder")
-    try:
-        for part in ("cells", "costs", "runs"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made: {error.strerror}; name another folder") from None
-    write_text(stated, text)
 
 
 def _recipe(cell: Cell, settings: Sequence[str]) -> Recipe:
@@ -104,9 +73,9 @@ def _runnable(cell: Cell, settings: Sequence[str]) -> bool:
     return recipe.demand is None or recipe.demand.panel is not None
 
 
-def _run(cell: Cell, suite: Suite, folder: Path, deadline: float, settings: Sequence[str]) -> None:
+def _run(cell: Cell, suite: Suite, results: Results, deadline: float, settings: Sequence[str]) -> list[Outcome]:
     """Train one cell, test it on its instances, write what it gave."""
-    recipe, run = _recipe(cell, settings), RunFolder(folder / "runs" / cell.folder)
+    recipe, run = _recipe(cell, settings), results.run(cell.folder)
 
     def on_epoch(line: dict[str, Any]) -> None:
         if time.monotonic() >= deadline and line["epoch"] < recipe.training.epochs:
@@ -117,41 +86,17 @@ def _run(cell: Cell, suite: Suite, folder: Path, deadline: float, settings: Sequ
     outcomes: list[Outcome] = []
     for instance in cell.instances:
         mapping = with_settings(network_mapping(problem.network), [f"{key}={value}" for key, value in instance.items()])
-        evaluated, counted = _evaluate(recipe, run, mapping, problem.evaluation)
+        about = {
+            "problem": cell.problem,
+            "instance": dict(instance),
+            "policy": cell.policy,
+            "recipe": cell.contender.recipe,
+            "settings": dict(cell.varied),
+            "seed": cell.seed,
+            "training_scenarios": recipe.training.scenarios,
+            "training_seconds": round(sum(line["seconds"] for line in result.metrics), 1),
+        }
         name = f"{cell.folder}-{len(outcomes)}"
-        assert evaluated.per_scenario is not None
-        with open(folder / "costs" / f".{name}.tmp", "wb") as file:
-            np.save(file, evaluated.per_scenario.numpy(), allow_pickle=False)
-        Path(file.name).replace(folder / "costs" / f"{name}.npy")
-        outcomes.append(
-            {
-                **evaluated.to_json(),
-                "problem": cell.problem,
-                "instance": dict(instance),
-                "policy": cell.policy,
-                "recipe": cell.contender.recipe,
-                "settings": dict(cell.varied),
-                "seed": cell.seed,
-                "counted_periods": counted,
-                "training_scenarios": recipe.training.scenarios,
-                "training_seconds": round(sum(line["seconds"] for line in result.metrics), 1),
-                "costs": f"{name}.npy",
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": f"{platform.machine()}, torch on {torch.get_num_threads()} of {os.cpu_count()} cores",
-            }
-        )
-    replace_file(folder / "cells" / f"{cell.folder}.json", json.dumps(outcomes, indent=1).encode())
-
-
-def _evaluate(recipe: Recipe, run: RunFolder, mapping: dict[str, Any], asked: Evaluation) -> tuple[EvaluationResult, int]:
-    """Test a policy on a network, on the sales of its recipe where the network has a panel."""
-    network = build_network(mapping)
-    parsed = parse_network(network)
-    source = scenario_source(recipe, "test", asked.seed, network)
-    scenarios, periods, warm_up = asked.scenarios, asked.periods, asked.warm_up
-    if is_panel(parsed):
-        if source.count is None or source.periods is None or recipe.demand is None:
-            raise InputError(f"{recipe.name}: expected a panel of sales for network '{parsed.name}'")
-        scenarios, periods, warm_up = min(source.count, scenarios), source.periods, recipe.demand.windows.warm_up
-    result = evaluate_on(run.policy(), parsed, source, scenarios, periods, warm_up, asked.whole_units)
-    return result, periods - warm_up
+        outcomes.append(results.measure(name, recipe, run.policy(), mapping, problem.evaluation, about))
+    results.finish(cell.folder, outcomes)
+    return outcomes

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from gnn_inventory.benchmark.run import Outcome
+from gnn_inventory.benchmark.results import Outcome
 from gnn_inventory.benchmark.suite import Cell
 from gnn_inventory.files import write_text
 from gnn_inventory.picture import draw_gaps
 
-__all__ = ["markdown", "summarise", "with_gaps", "write_tables"]
+__all__ = ["csv_text", "markdown", "markdown_table", "summarise", "with_gaps", "write_tables"]
 
 BEST = "lowest mean cost in this table, on the same scenarios"
 
@@ -91,7 +91,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "mean gap",
         "s",
     ]
-    lines = [header, ["---"] * len(header)]
+    lines = []
     for row in rows:
         settings = f", {row['settings']}" if row["settings"] else ""
         gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f}) over the {row['over']}"
@@ -107,7 +107,12 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
                 str(row["training seconds"]),
             ]
         )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return markdown_table(header, lines)
+
+
+def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *lines]) + "\n"
 
 
 def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path) -> list[dict[str, Any]]:
@@ -115,8 +120,8 @@ def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path
     full = with_gaps(outcomes, folder / "costs")
     rows = summarise(full)
     flat = [{**outcome, "reference": outcome["reference"]["value"], "kind": outcome["reference"]["kind"]} for outcome in full]
-    write_text(folder / "cells.csv", _csv([{key: _cell(value) for key, value in row.items()} for row in flat]))
-    write_text(folder / "table.csv", _csv(rows))
+    write_text(folder / "cells.csv", csv_text([{key: _cell(value) for key, value in row.items()} for row in flat]))
+    write_text(folder / "table.csv", csv_text(rows))
     dates, machines = sorted({row["date"] for row in rows}), sorted({row["machine"] for row in rows})
     about = f"{'; '.join(machines)}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}" if rows else "nothing has been run"
     missing = f"; {len(left)} trainings are not done yet" if left else ""
@@ -140,7 +145,8 @@ def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) else value
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of equal keys as CSV."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), extrasaction="ignore", lineterminator="\n")

@@ -1,0 +1,117 @@
+"""The folder of measured results: what it is for, the trainings, the cost of every scenario, and what each cell gave."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.evaluation import evaluate_on
+from gnn_inventory.files import replace_file, write_text
+from gnn_inventory.policies.base import Policy
+from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.topology.network import is_panel, parse_network
+from gnn_inventory.training.recipe import Recipe, scenario_source
+from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.settings import Evaluation
+
+__all__ = ["Outcome", "Results"]
+
+Outcome = dict[str, Any]
+"""What one policy gave on one network: a line of the table of all cells."""
+
+
+class Results:
+    """A folder of results that is gone on with.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.costs = path, path / "costs"
+
+    def claim(self, kind: str, content: Mapping[str, Any], decisive: Sequence[str]) -> None:
+        """Make the folder, or see that it is of the same work.
+
+        Args:
+            kind: of work: "suite" or "transfer"; the file that says what the folder is for has this name.
+            content: of that file.
+            decisive: keys of it that must be the same to go on.
+
+        Raises:
+            UsageError: the folder holds something else.
+        """
+        stated = self.path / f"{kind}.json"
+        if stated.exists():
+            before = json.loads(stated.read_text(encoding="utf-8"))
+            now = json.loads(json.dumps(content))
+            if any(before.get(key) != now[key] for key in decisive):
+                raise UsageError(f"{self.path}: holds results of another {kind}; name another folder")
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UsageError(f"{self.path}: exists already and holds no {kind}; name another folder")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not stated.exists():
+                write_text(stated, json.dumps(content, indent=1))
+            for part in ("cells", "costs", "runs"):
+                (self.path / part).mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be made: {error.strerror}; name another folder") from None
+
+    def run(self, cell: str) -> RunFolder:
+        """The run folder of a cell."""
+        return RunFolder(self.path / "runs" / cell)
+
+    def outcomes(self, cell: str) -> list[Outcome] | None:
+        """What a cell gave; None where it is not done."""
+        file = self._cell_file(cell)
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+    def finish(self, cell: str, outcomes: Sequence[Outcome]) -> None:
+        """Write what a cell gave: it is done."""
+        replace_file(self._cell_file(cell), json.dumps(outcomes, indent=1).encode())
+
+    def measure(
+        self, name: str, recipe: Recipe, policy: Policy, mapping: Mapping[str, Any], asked: Evaluation, about: Mapping[str, Any]
+    ) -> Outcome:
+        """Test a policy on a network, on the sales of its recipe where the network has a panel; keep the cost of each scenario.
+
+        Args:
+            name: of the file of costs.
+            recipe: whose policy it is.
+            policy: trained.
+            mapping: of the network.
+            asked: how many scenarios and periods; a panel has its own.
+            about: what the outcome says of the training.
+        """
+        network = build_network(mapping)
+        parsed = parse_network(network)
+        source = scenario_source(recipe, "test", asked.seed, network)
+        scenarios, periods, warm_up = asked.scenarios, asked.periods, asked.warm_up
+        if is_panel(parsed):
+            if source.count is None or source.periods is None or recipe.demand is None:
+                raise InputError(f"{recipe.name}: expected a panel of sales for network '{parsed.name}'")
+            scenarios, periods, warm_up = min(source.count, scenarios), source.periods, recipe.demand.windows.warm_up
+        evaluated = evaluate_on(policy, parsed, source, scenarios, periods, warm_up, asked.whole_units)
+        assert evaluated.per_scenario is not None
+        with open(self.costs / f".{name}.tmp", "wb") as file:
+            np.save(file, evaluated.per_scenario.numpy(), allow_pickle=False)
+        Path(file.name).replace(self.costs / f"{name}.npy")
+        return {
+            **evaluated.to_json(),
+            **about,
+            "counted_periods": periods - warm_up,
+            "costs": f"{name}.npy",
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": f"{platform.machine()}, torch on {torch.get_num_threads()} of {os.cpu_count()} cores",
+        }
+
+    def _cell_file(self, cell: str) -> Path:
+        return self.path / "cells" / f"{cell}.json"

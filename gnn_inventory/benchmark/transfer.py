@@ -1,0 +1,232 @@
+"""Transfer: what trained policies cost on networks that they never saw, as they are and after more training on them."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gnn_inventory.benchmark.results import Outcome, Results
+from gnn_inventory.benchmark.table import csv_text, markdown_table, with_gaps
+from gnn_inventory.errors import InputError
+from gnn_inventory.files import read_yaml, write_text
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.picture import draw_against_sizes, draw_matrix
+from gnn_inventory.policies.base import UnsupportedNetworkError
+from gnn_inventory.rollout import periods
+from gnn_inventory.topology.catalogue import build_network, network_mapping
+from gnn_inventory.topology.network import is_panel, parse_network
+from gnn_inventory.training.coverage import Coverage, sizes_of
+from gnn_inventory.training.recipe import Recipe, load_recipe, recipe_of, scenario_source, with_settings
+from gnn_inventory.training.run_folder import RunFolder, load_policy
+from gnn_inventory.training.settings import Evaluation
+from gnn_inventory.training.train import train_recipe
+
+__all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
+
+AS_IT_IS, ITSELF = "as it is", "the network itself"
+PEAK = 1 / 3
+"""Of the learning rate of the training, in fine-tuning: the weights are near to good ones already."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What is to be transferred where.
+
+    Attributes:
+        runs: run folders of trained policies.
+        targets: networks, each a catalogue name or file, with `key=value` settings after it: "one_warehouse stores=50".
+        finetune: epochs of further training on each target; 0 = none.
+        native: recipes whose policy is trained on each target itself, with the recipe's training: of the same kind, or baselines.
+        evaluation: scenarios and periods of all of them.
+        settings: `key=value` put into the runs' recipes, for panels of sales: `demand.items=[200, 288]`.
+    """
+
+    runs: Sequence[Path]
+    targets: Sequence[str]
+    finetune: int
+    native: Sequence[str]
+    evaluation: Evaluation
+    settings: Sequence[str] = ()
+
+    def statement(self) -> dict[str, Any]:
+        """What the folder of results is for."""
+        return {
+            "runs": [str(run.resolve()) for run in self.runs],
+            "targets": list(self.targets),
+            "finetune": self.finetune,
+            "native": list(self.native),
+            "evaluation": self.evaluation.model_dump(mode="json"),
+            "settings": list(self.settings),
+        }
+
+
+def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str], None] | None = None) -> list[Outcome]:
+    """Do what is not done yet; nothing is written before all targets are found to fit.
+
+    Args:
+        asked: what.
+        folder: of the results; the same call goes on with it.
+        on_cell: called before each part of the work with its number, how many there are, and its name.
+
+    Raises:
+        InputError: a target that is not valid or that a policy cannot serve, one line each.
+        UsageError: a run folder, network or recipe is not there, or the folder holds something else.
+    """
+    recipes = [_recipe_of_run(run, asked.settings) for run in asked.runs]
+    mappings = {target: _mapping(target) for target in asked.targets}
+    parts = list(_parts(asked, recipes, mappings))
+    _refuse_misfits(parts)
+    results = Results(folder)
+    results.claim("transfer", asked.statement(), list(asked.statement()))
+    outcomes = []
+    for number, part in enumerate(parts, 1):
+        found = results.outcomes(part.name)
+        if found is None:
+            if on_cell is not None:
+                on_cell(number, len(parts), part.name)
+            found = [_measured(part, results, asked.evaluation)]
+            results.finish(part.name, found)
+        outcomes += found
+    return outcomes
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A line of the table, before it is measured.
+
+    Attributes:
+        target: what the table calls the network.
+        graph: of it.
+        trained: on what: the name of a run, or `ITSELF`.
+        policy: what the table calls the policy.
+        recipe: what it was trained by or, where there is no file yet, is to be trained by.
+        file: of the policy; None where it is yet to be trained.
+        beyond: what of the network the training never saw.
+    """
+
+    target: str
+    mapping: dict[str, Any]
+    graph: InventoryGraph
+    trained: str
+    policy: str
+    recipe: Recipe
+    file: Path | None = None
+    beyond: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return re.sub(r"[^\w=.-]+", "_", f"{self.target} {self.trained} {self.policy}")
+
+
+def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, dict[str, Any]]) -> Iterator[_Part]:
+    """All lines of the table."""
+    covered = [Coverage.of_recipe(recipe) for recipe in recipes]
+    for target, mapping in mappings.items():
+        network = parse_network(build_network(mapping))
+        graph = InventoryGraph.from_network(network)
+        panel = is_panel(network)
+        for run, recipe, coverage in zip(asked.runs, recipes, covered, strict=True):
+            file, beyond = RunFolder(run).policy_file, tuple(coverage.beyond(graph))
+            yield _Part(target, mapping, graph, run.name, AS_IT_IS, recipe, file, beyond)
+            if asked.finetune:
+                rate = recipe.training.learning_rate * PEAK
+                training = recipe.training.model_copy(update={"epochs": asked.finetune, "learning_rate": rate})
+                sales = recipe.demand if panel else None
+                more = recipe.on(mapping, start=file.absolute(), demand=sales, training=training)
+                yield _Part(target, mapping, graph, run.name, f"after {asked.finetune} epochs", more, beyond=beyond)
+        for native in asked.native:
+            own = load_recipe(native).on(mapping, demand=recipes[0].demand if panel else None)
+            yield _Part(target, mapping, graph, ITSELF, own.name, own)
+
+
+def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:
+    """Train what is to be trained, and test it."""
+    seconds = 0.0
+    if part.file is None:
+        run = results.run(part.name)
+        trained = train_recipe(part.recipe, run, resume=run.recipe_file.exists())
+        policy, seconds = run.policy(), sum(line["seconds"] for line in trained.metrics)
+    else:
+        policy = load_policy(part.file)
+    about = {
+        "problem": part.target,
+        "instance": {},
+        "trained": part.trained,
+        "policy": part.policy,
+        "seed": part.recipe.training.seed,
+        "sizes": sizes_of(part.graph),
+        "beyond": list(part.beyond),
+        "training_seconds": round(seconds, 1),
+    }
+    return results.measure(part.name, part.recipe, policy, part.mapping, evaluation, about)
+
+
+def _recipe_of_run(run: Path, settings: Sequence[str]) -> Recipe:
+    """The recipe of a run, with settings put in."""
+    folder = RunFolder(run)
+    recipe = folder.recipe()
+    folder.policy()
+    return recipe_of(with_settings(read_yaml(folder.recipe_file), settings), run.name, str(run)) if settings else recipe
+
+
+def _mapping(target: str) -> dict[str, Any]:
+    """The mapping of a target: a name or file, or one with settings after it."""
+    if Path(target).exists() or " " not in target:
+        return network_mapping(target)
+    name, *settings = target.split()
+    return {**with_settings(network_mapping(name), settings), "name": target}
+
+
+def _refuse_misfits(parts: Sequence[_Part]) -> None:
+    """Let every trained policy decide once on every target.
+
+    Raises:
+        InputError: one line for each that cannot.
+    """
+    problems = []
+    for part in parts:
+        if part.file is not None:
+            source = scenario_source(part.recipe, "test", 0, build_network(part.mapping))
+            try:
+                next(iter(periods(load_policy(part.file), source.graph, source.sample(0, 1, 1))))
+            except UnsupportedNetworkError as error:
+                problems.append(f"{part.trained} on {part.target}: {error}")
+    if problems:
+        raise InputError(problems)
+
+
+def write_transfer(outcomes: Sequence[Outcome], folder: Path) -> list[dict[str, Any]]:
+    """Write `table.csv`, `table.md`, `table.json`, `sizes.svg` and `matrix.svg` into the folder; the rows of the table."""
+    rows = []
+    full = with_gaps(outcomes, folder / "costs")
+    for outcome in full:
+        low, high = outcome["gap_ci95"]
+        rows.append(
+            {
+                "network": outcome["problem"],
+                **outcome["sizes"],
+                "trained on": outcome["trained"],
+                "policy": outcome["policy"],
+                "cost per store": round(outcome["cost_per_store"], 4),
+                "gap %": round(outcome["gap_percent"], 3),
+                "low": round(low, 3),
+                "high": round(high, 3),
+                "over": outcome["reference"]["kind"].replace("_", " "),
+                "training seconds": round(outcome["training_seconds"]),
+                "beyond the training": "; ".join(outcome["beyond"]),
+            }
+        )
+    about = f"Measured on {'; '.join(sorted({o['machine'] for o in full}))}; {max(o['date'] for o in full)}. "
+    about += "Best known: the lowest mean cost in this table on the same scenarios.\n"
+    write_text(folder / "table.csv", csv_text(rows))
+    write_text(
+        folder / "table.md",
+        markdown_table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]) + "\n" + about,
+    )
+    write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full}, indent=1))
+    draw_against_sizes(full, folder / "sizes.svg")
+    draw_matrix([outcome for outcome in full if outcome["policy"] == AS_IT_IS], folder / "matrix.svg")
+    return rows

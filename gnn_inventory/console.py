@@ -1,0 +1,85 @@
+"""What the command line prints: progress and tables. rich is imported late, so that `--help` is quick."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnn_inventory.evaluation import EvaluationResult
+
+__all__ = ["print_evaluations", "print_suite", "print_transfer", "progress_bar"]
+
+
+@contextmanager
+def progress_bar(total: int | None, text: str, silent: bool = False) -> Iterator[tuple[Any, Any, Any]]:
+    """A bar with the time left; nothing where the output is no terminal. Gives: set the total, advance, describe."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, disable=silent or not console.is_terminal) as progress:
+        task = progress.add_task(text, total=total)
+        yield (
+            lambda count: progress.update(task, total=count),
+            lambda count: progress.advance(task, count),
+            lambda description: progress.update(task, description=description),
+        )
+
+
+def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    first = results[0]
+    title = f"{first.network}: {first.scenarios} scenarios, {first.periods} periods"
+    table = Table(title=title, title_justify="left")
+    for column in ("run", "policy", "cost", "cost per store", "95 % interval", "gap (95 %)"):
+        table.add_column(column, justify="left" if column in ("run", "policy") else "right")
+    for name, result in zip(names, results, strict=True):
+        low, high = result.ci95
+        gap = ""
+        if result.gap_percent is not None and result.gap_ci95 is not None:
+            gap = f"{result.gap_percent:.3f} % ({result.gap_ci95[0]:.3f} to {result.gap_ci95[1]:.3f})"
+        interval = f"{low:.4f} to {high:.4f}"
+        table.add_row(name, result.policy, f"{result.cost:.4f}", f"{result.cost_per_store:.4f}", interval, gap)
+    console = Console(width=max(110, Console().width))
+    console.print(table)
+    if first.reference is not None:
+        kind = first.reference.kind.replace("_", " ")
+        console.print(f"gap to the {kind} {first.reference.value:.4f} (whole network): {first.reference.source}", highlight=False)
+
+
+def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in ("problem", "policy", "settings", "seeds", "cost per store", "worst gap (95 %)", "over", "s"):
+        table.add_column(column, justify="left" if column in ("problem", "policy", "settings", "over") else "right")
+    for row in rows:
+        gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f})"
+        values = [row["problem"], row["policy"], row["settings"], str(row["seeds"]), f"{row['cost per store']:.4f}"]
+        table.add_row(*values, gap, row["over"], str(row["training seconds"]))
+    console = Console(width=max(150, Console().width))
+    console.print(table)
+    rest = f"; {left} trainings are not done: the same command goes on (a panel of sales needs --set demand.panel=FILE)"
+    written = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
+    console.print(f"{output}: {written}{rest if left else ''}", highlight=False)
+
+
+def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in ("network", "trained on", "policy", "cost per store", "gap (95 %)", "over", "s", "beyond the training"):
+        table.add_column(column, justify="right" if column in ("cost per store", "gap (95 %)", "s") else "left")
+    for row in rows:
+        gap = f"{row['gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f})"
+        told = [row["network"], row["trained on"], row["policy"], f"{row['cost per store']:.4f}", gap, row["over"]]
+        table.add_row(*told, str(row["training seconds"]), row["beyond the training"])
+    console = Console(width=max(170, Console().width))
+    console.print(table)
+    console.print(f"{output}: {', '.join(sorted(path.name for path in output.iterdir() if path.is_file()))}", highlight=False)

@@ -1,0 +1,116 @@
+"""What a policy was trained with, and what of a network lies beyond it: said before its costs are believed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnn_inventory.demand.scenarios import STREAMS
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.training.recipe import Recipe
+
+__all__ = ["Coverage", "sizes_of"]
+
+DRAWN = 256
+"""Networks of a distribution, the first that training draws, by which it is known what the distribution covers."""
+
+SLACK = 0.02
+"""Of a range: what a sample of the networks may have missed of its ends."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What networks hold that a policy's weights depend on.
+
+    Attributes:
+        ranges: sizes, lead times, costs -> smallest and largest value.
+        traits: what a network has or has not -> which of both was seen.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    traits: dict[str, frozenset[bool]]
+
+    @classmethod
+    def of_graph(cls, graph: InventoryGraph) -> "Coverage":
+        """Of one network, with all that its scenarios may draw."""
+        sells, held = graph.has_demand, graph.holding_cost.clamp_min(1e-9)
+        ranges = {name: (float(size), float(size)) for name, size in sizes_of(graph).items()}
+        ranges["lead time"] = float(graph.lead_time.min()), float((graph.lead_time + graph.lead_time_span).max())
+        known = sells & (graph.mean_demand > 0)
+        if bool(known.any()):
+            ranges["deviation of demand (in means)"] = _range((graph.std_demand / graph.mean_demand)[known])
+        lost, most = graph.underage_cost + graph.price, graph.underage_cost_span + graph.price_span
+        low, high = lost / (held + graph.holding_cost_span), (lost + most) / held
+        ranges["cost of a lost sale (in holding costs)"] = _range(low[sells])[0], _range(high[sells])[1]
+        upstream = graph.holds_stock & ~graph.is_supplier & ~sells
+        if bool(upstream.any()):
+            unit = held[sells].mean()
+            low, high = graph.holding_cost[upstream], (graph.holding_cost + graph.holding_cost_span)[upstream]
+            ranges["holding cost upstream (in that of the stores)"] = float(low.min() / unit), float(high.max() / unit)
+        traits = {
+            "lost demand": graph.lost & sells,
+            "backlogged demand": ~graph.lost & sells,
+            "prices": graph.price + graph.price_span > 0,
+            "unit costs": graph.unit_cost + graph.unit_cost_span > 0,
+            "locations with several sources": graph.inbound_count() > 1,
+            "locations that ship and sell": sells & (torch.bincount(graph.source, minlength=graph.nodes) > 0),
+            "locations that cannot hold stock": ~graph.holds_stock & ~graph.is_supplier,
+            "capacities": torch.cat([graph.ship_capacity, graph.link_capacity]).isfinite(),
+        }
+        return cls(ranges, {name: frozenset({bool(truth.any())}) for name, truth in traits.items()})
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe) -> "Coverage":
+        """Of what a recipe trains on: its network, or the first of the networks that it draws."""
+        if recipe.networks is None:
+            return cls.of_graph(InventoryGraph.from_network(recipe.network))
+        settings, found = recipe.training, []
+        for place in range(DRAWN):
+            step, number = divmod(place, settings.networks)
+            network = recipe.networks.draw(settings.seed, STREAMS["train"], 0, step, number)
+            found.append(cls.of_graph(InventoryGraph.from_network(network)))
+        return cls.merged(found)
+
+    @classmethod
+    def merged(cls, parts: Iterable["Coverage"]) -> "Coverage":
+        """Of all of these."""
+        ranges: dict[str, tuple[float, float]] = {}
+        traits: dict[str, frozenset[bool]] = {}
+        for part in parts:
+            for name, (low, high) in part.ranges.items():
+                before = ranges.get(name, (low, high))
+                ranges[name] = min(low, before[0]), max(high, before[1])
+            traits |= {name: seen | traits.get(name, frozenset()) for name, seen in part.traits.items()}
+        return cls(ranges, traits)
+
+    def beyond(self, graph: InventoryGraph) -> list[str]:
+        """What of a network lies beyond, in words; none where all of it lies within."""
+        other, found = Coverage.of_graph(graph), []
+        for name, (low, high) in other.ranges.items():
+            if name not in self.ranges:
+                found.append(f"{name} {_words(low, high)}, never seen")
+                continue
+            least, most = self.ranges[name]
+            slack = 1e-6 * abs(most) + SLACK * (most - least)
+            if low < least - slack or high > most + slack:
+                found.append(f"{name} {_words(low, high)}, trained on {_words(least, most)}")
+        for name, seen in other.traits.items():
+            if not seen <= self.traits[name]:
+                has = True in seen
+                found.append(f"{name}, never seen" if has else f"no {name}, always seen")
+        return found
+
+
+def sizes_of(graph: InventoryGraph) -> dict[str, int]:
+    """Stores, depth (links on the longest path from a supplier) and degree (most links at one location)."""
+    degree = torch.bincount(graph.edge_index.flatten(), minlength=graph.nodes)
+    return {"stores": graph.demand_locations, "depth": int(graph.depth), "degree": int(degree[~graph.is_supplier].max())}
+
+
+def _range(values: Tensor) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _words(low: float, high: float) -> str:
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"

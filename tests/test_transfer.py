@@ -1,0 +1,129 @@
+"""Transfer: what is measured, what lies beyond the training, and what is refused."""
+
+import json
+
+import networkx as nx
+import pytest
+
+import gnn_inventory as gi
+from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, run_transfer, write_transfer
+from gnn_inventory.cli import app
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.training.coverage import Coverage, sizes_of
+from gnn_inventory.training.recipe import recipe_of
+from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.settings import Evaluation
+from tests.test_many_networks import ONE_WAREHOUSE, TRAINING
+
+ASKED = Evaluation(scenarios=8, periods=12, warm_up=4)
+
+
+def recipe(networks, name="trained"):
+    policy = {"name": "message_passing", "width": 8, "slots": 3}
+    return recipe_of({"networks": networks, "policy": policy, "training": TRAINING}, name, "trained.yaml")
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    gi.train_recipe(recipe({"w": ONE_WAREHOUSE}), folder)
+    return folder.path
+
+
+@pytest.fixture
+def native(tmp_path):
+    file = tmp_path / "native.yaml"
+    file.write_text(
+        "network: one_warehouse\npolicy: {name: echelon_base_stock}\n"
+        "training: {scenarios: 8, batch: 8, periods: 12, warm_up: 4, epochs: 1, dev_scenarios: 4, dev_periods: 12, dev_warm_up: 4}\n"
+    )
+    return str(file)
+
+
+def test_a_transfer_measures_every_policy_on_every_network_and_is_gone_on_with(run, native, tmp_path):
+    asked = Transfer([run], ["one_warehouse", "one_warehouse stores=7"], 1, [native], ASKED)
+    seen = []
+    outcomes = run_transfer(asked, tmp_path / "out", lambda *call: seen.append(call[0]))
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert [(o["problem"], o["trained"], o["policy"]) for o in outcomes] == [
+        (target, *how) for target in asked.targets for how in (("run", AS_IT_IS), ("run", "after 1 epochs"), (ITSELF, "native"))
+    ]
+    expected = gi.evaluate(RunFolder(run).policy(), gi.one_warehouse(stores=7), scenarios=8, periods=12, warm_up=4)
+    assert outcomes[3]["cost"] == pytest.approx(expected.cost, rel=1e-6)
+    assert run_transfer(asked, tmp_path / "out", lambda *call: pytest.fail("nothing is left to do")) == outcomes
+    rows = write_transfer(outcomes, tmp_path / "out")
+    for target in asked.targets:  # the gap is over the lowest cost of the same network, which has none
+        assert min(row["gap %"] for row in rows if row["network"] == target) == 0.0
+    written = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert written == {"transfer.json", "table.csv", "table.md", "table.json", "sizes.svg", "matrix.svg"}
+    with pytest.raises(UsageError, match="holds results of another transfer"):
+        run_transfer(Transfer([run], ["one_warehouse"], 1, [native], ASKED), tmp_path / "out")
+
+
+def test_fine_tuning_starts_from_the_weights_of_the_run(run, tmp_path):
+    run_transfer(Transfer([run], ["one_warehouse"], 2, [], ASKED), tmp_path / "out")
+    (folder,) = (tmp_path / "out" / "runs").iterdir()
+    tuned = RunFolder(folder).recipe()
+    assert tuned.start == (run / "policy.safetensors").absolute()
+    assert tuned.training.epochs == 2
+    assert tuned.network.name == "one_warehouse"
+
+
+def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, tmp_path):
+    far = "one_warehouse warehouse_link.lead_time=9"
+    farther = "one_warehouse warehouse_link.lead_time=10"
+    with pytest.raises(InputError) as error:
+        run_transfer(Transfer([run], [far, "one_warehouse", farther], 0, [], ASKED), tmp_path / "out")
+    first, second = error.value.problems
+    assert first.startswith(f"run on {far}: policy message_passing: got a lead time of 9; its weights accept at most 4")
+    assert second.startswith(f"run on {farther}: policy message_passing: got a lead time of 10")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match=r"one_warehous: no such file"):
+        run_transfer(Transfer([run], ["one_warehous"], 0, [], ASKED), tmp_path / "out")
+    with pytest.raises(UsageError, match=r"is not a run folder"):
+        run_transfer(Transfer([tmp_path], ["one_warehouse"], 0, [], ASKED), tmp_path / "out")
+
+
+def test_what_lies_beyond_the_training_is_said():
+    """Trained on 2 to 4 stores, lead times 1 to 4, lost demand; held against networks that differ in one thing each."""
+    trained = Coverage.of_recipe(recipe({"w": ONE_WAREHOUSE}))
+    assert trained.ranges["stores"] == (2, 4)
+    assert trained.ranges["lead time"] == (1, 4)
+
+    def beyond(change):
+        network = gi.one_warehouse(stores=3)
+        change(network)
+        return trained.beyond(InventoryGraph.from_network(network))
+
+    assert beyond(lambda network: None) == []
+    assert beyond(lambda network: network.edges["warehouse", "store_0"].update(lead_time=6)) == [
+        "lead time 2 to 6, trained on 1 to 4"
+    ]
+    assert beyond(lambda network: network.nodes["store_0"].update(unmet_demand="backlogged")) == ["backlogged demand, never seen"]
+    assert beyond(lambda network: network.edges["supplier", "warehouse"].update(unit_cost=1.0)) == ["unit costs, never seen"]
+    assert beyond(lambda network: network.nodes["warehouse"].update(holding_cost=2.0))[0].startswith("holding cost upstream")
+    large = trained.beyond(InventoryGraph.from_network(gi.one_warehouse(stores=9)))
+    assert large == ["stores 9, trained on 2 to 4", "degree 10, trained on 3 to 5"]
+
+
+def test_sizes_of_a_network():
+    """supplier -> a -> b -> two stores, and a -> store: depth 3 links to b's stores, b and a have 3 links each."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    for name in ("a", "b"):
+        network.add_node(name, holding_cost=0.1)
+    for name in ("s0", "s1", "s2"):
+        network.add_node(name, holding_cost=1.0, underage_cost=9.0, unmet_demand="lost", demand={"poisson": {"mean": 3.0}})
+    for link in (("supplier", "a"), ("a", "b"), ("b", "s0"), ("b", "s1"), ("a", "s2")):
+        network.add_edge(*link, lead_time=1)
+    assert sizes_of(InventoryGraph.from_network(network)) == {"stores": 3, "depth": 3, "degree": 3}
+
+
+def test_the_command_line_transfers(run, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["transfer", str(run), "--to", "one_warehouse", "-o", str(out)]
+    app([*words, "--scenarios", "8", "--periods", "12", "--warm-up", "4"], standalone_mode=False)
+    assert "one_warehouse" in capsys.readouterr().out
+    (row,) = json.loads((out / "table.json").read_text())["rows"]
+    assert row["beyond the training"] == "stores 5, trained on 2 to 4; degree 6, trained on 3 to 5"
