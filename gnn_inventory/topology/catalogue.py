@@ -13,7 +13,7 @@ from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.topology.families import FAMILIES, build_family
 from gnn_inventory.topology.network import GRAPH_KEYS
-from gnn_inventory.topology.readers import FORMATS, is_tables, read_tables
+from gnn_inventory.topology.readers import FORMATS, PARTED, is_tables, read_tables
 
 __all__ = [
     "build_network",
@@ -61,18 +61,24 @@ def locate_in(name: str | Path, names: Mapping[str, Path]) -> Path:
 
 
 def network_mapping(name: str | Path) -> dict[str, Any]:
-    """What the file of a network says, its `name` filled in: YAML, or by its ending GraphML or node-link JSON, or a folder with
-    `nodes.csv` and `links.csv`.
+    """What the file of a network says, its `name` filled in: YAML, or by its ending GraphML or JSON (node-link, or of
+    stockpyl: `file.json#instance`), or a folder with `nodes.csv` and `links.csv`.
     """
     if str(name) not in catalogue("topologies") and is_tables(Path(name)):
         return {"name": Path(name).resolve().name, **read_tables(Path(name))}
-    path = locate(name, "topologies")
-    content = FORMATS.get(path.suffix.lower(), read_yaml)(path)
-    return {"name": path.stem, **content}
+    file, mark, part = (str(name), "", "") if Path(name).exists() else str(name).partition("#")
+    path = locate(file, "topologies")
+    ending = path.suffix.lower()
+    if ending in PARTED:
+        return {"name": path.stem, **PARTED[ending](path, part if mark else None)}
+    if mark:
+        raise UsageError(f"{name}: {path} holds one network; expected no '#{part}' after it")
+    return {"name": path.stem, **FORMATS.get(ending, read_yaml)(path)}
 
 
 def load_network(name: str | Path, **overrides: Any) -> nx.DiGraph:
-    """A network of the catalogue, or of a file: YAML, GraphML, node-link JSON, or a folder with `nodes.csv` and `links.csv`.
+    """A network of the catalogue, or of a file: YAML, GraphML, JSON (node-link or stockpyl's), or a folder with `nodes.csv` and
+    `links.csv`.
 
     Args:
         name: a catalogue name (`gnn-inventory list`) or a path.

@@ -1,4 +1,4 @@
-"""Networks that people have, in other formats than ours: tables (CSV), GraphML, node-link JSON -> the mapping of our YAML.
+"""Networks that people have, in other formats than ours: tables (CSV), GraphML, node-link JSON, stockpyl.
 
 Attributes have the names of our schema; one that lies inside another is named with dots: `demand.normal.mean`. Nothing is
 checked here but the form: the mapping goes the way of every network, which reports every mistake.
@@ -16,8 +16,9 @@ import networkx as nx
 
 from gnn_inventory.errors import InputError
 from gnn_inventory.files import read_text
+from gnn_inventory.topology.stockpyl import is_stockpyl, stockpyl_mapping
 
-__all__ = ["FORMATS", "NODES", "LINKS", "is_tables", "read_graphml", "read_node_link", "read_tables"]
+__all__ = ["FORMATS", "NODES", "LINKS", "PARTED", "is_tables", "read_graphml", "read_json", "read_tables"]
 
 NODES, LINKS = "nodes.csv", "links.csv"
 """The two tables of a folder that is a network."""
@@ -63,14 +64,20 @@ def read_graphml(path: Path) -> dict[str, Any]:
     return _of_graph(network, path)
 
 
-def read_node_link(path: Path) -> dict[str, Any]:
-    """A JSON file as `networkx.node_link_data` gives it, its links under `edges` or `links`.
+def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
+    """A JSON file: as `networkx.node_link_data` gives it, its links under `edges` or `links`; or as stockpyl saves instances.
+
+    Args:
+        path: of the file.
+        part: name of the instance, in a file of stockpyl.
 
     Raises:
-        InputError: it does not parse, or its links have no direction.
+        InputError: it does not parse, its links have no direction, or an instance cannot be mapped.
     """
     try:
         content = json.loads(read_text(path))
+        if is_stockpyl(content):
+            return stockpyl_mapping(content, part, path)
         key = "edges" if "edges" in content else "links"
         network = nx.node_link_graph(content, directed=False, multigraph=False, edges=key)
     except json.JSONDecodeError as error:
@@ -81,8 +88,10 @@ def read_node_link(path: Path) -> dict[str, Any]:
     return _of_graph(network, path)
 
 
-FORMATS = {".graphml": read_graphml, ".json": read_node_link}
-"""Ending of a file -> what reads it."""
+FORMATS = {".graphml": read_graphml}
+"""Ending of a file that holds one network -> what reads it."""
+PARTED = {".json": read_json}
+"""Ending of a file that may hold several networks -> what reads one of them, by its name."""
 
 
 def _of_graph(network: nx.Graph, path: Path) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""Networks of stockpyl (Snyder), as its `save_instance` writes them -> the mapping of our YAML.
+
+Timing. stockpyl orders after a period's demand, and goods arrive before the demand of the period in which they are due; here
+orders go out before a period's demand. So what covers L periods of demand there covers L + 1 here: a location that faces
+customers gets its lead time less 1, one that only ships on keeps it. Optimal base-stock levels and costs of serial systems
+then agree, but for a constant: stockpyl also charges holding cost on goods in transit, the sender's, which is
+holding cost x lead time x mean demand for each link and depends on no policy where demand is backlogged.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gnn_inventory.errors import InputError, nearest
+
+__all__ = ["is_stockpyl", "stockpyl_mapping"]
+
+UNMAPPED = {
+    "local_holding_cost_function": "costs that are functions",
+    "stockout_cost_function": "costs that are functions",
+    "processing_time": "guaranteed service times",
+    "external_inbound_cst": "guaranteed service times",
+    "external_outbound_cst": "guaranteed service times",
+}
+"""Fields that this library has nothing for, unless they are empty."""
+
+
+def is_stockpyl(content: object) -> bool:
+    """Whether the content of a JSON file was written by stockpyl."""
+    return isinstance(content, Mapping) and isinstance(content.get("instances"), list)
+
+
+def stockpyl_mapping(content: Mapping[str, Any], instance: str | None, path: Path) -> dict[str, Any]:
+    """The mapping of one instance of a file.
+
+    Args:
+        content: of the file.
+        instance: name of the instance; None where the file holds only one.
+        path: of the file.
+
+    Raises:
+        InputError: no such instance, or one that cannot be mapped, with every reason.
+    """
+    found = {str(item.get("name")): item for item in content["instances"] if isinstance(item, Mapping)}
+    if instance is None and len(found) != 1:
+        raise InputError(f"{path}: holds {len(found)} instances; name one of them: {path}#NAME")
+    name = next(iter(found)) if instance is None else instance
+    if name not in found:
+        raise InputError(f"{path}: no instance '{name}'; {nearest(name, found)}")
+    data = found[name].get("data")
+    where = f"{path}: instance '{name}'"
+    nodes = data.get("_nodes") if isinstance(data, Mapping) else None
+    if not isinstance(nodes, list) or not all(isinstance(node, Mapping) and "_index" in node for node in nodes):
+        raise InputError(f"{where}: got no nodes; expected a supply chain network as stockpyl 1.0 saves it")
+    problems = [
+        f"{where}: product '{product.get('name')}': expected one product, that of no name"
+        for product in data.get("_products") or []
+        if not product.get("is_dummy")
+    ]
+    names = {node["_index"]: str(node.get("name") or node["_index"]) for node in nodes}
+    mapping: dict[str, Any] = {"name": name, "source": f"stockpyl: {found[name].get('description') or name}"}
+    mapping |= {"nodes": {}, "links": []}
+    for node in nodes:
+        _add(mapping, node, names, f"{where}: node '{names[node['_index']]}'", problems)
+    if problems:
+        raise InputError(problems)
+    return mapping
+
+
+def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, str], where: str, problems: list[str]) -> None:
+    """Put a node and the links into it into the mapping; what cannot be mapped goes to the problems."""
+    name, sources = names[node["_index"]], [names[index] for index in node.get("_predecessor_indices") or []]
+    demand = _demand(node.get("demand_source") or {}, where, problems)
+    for field, what in UNMAPPED.items():
+        if node.get(field) is not None:
+            problems.append(f"{where}: {field}: got {node[field]!r}; {what} cannot be mapped, expected none")
+    if (node.get("disruption_process") or {}).get("random_process_type") is not None:
+        problems.append(f"{where}: disruption_process: disruptions cannot be mapped, expected none")
+    external = node.get("supply_type") == "U"
+    if len(sources) + external > 1:
+        problems.append(
+            f"{where}: got {len(sources) + external} predecessors, one unit of each goes into its product there; assembly cannot be mapped, expected one predecessor"
+        )
+    if demand is not None and node.get("_successor_indices"):
+        problems.append(f"{where}: got demand and successors; its lead time would be another for either, expected one of both")
+    shipping, ordering = node.get("shipment_lead_time") or 0, node.get("order_lead_time") or 0
+    if ordering and not external:
+        problems.append(
+            f"{where}: order_lead_time: got {ordering}; an order that travels to a location cannot be mapped, expected none"
+        )
+    lead_time, least = shipping + ordering - (demand is not None), 2 if demand is not None else 1
+    if lead_time < 1:
+        problems.append(
+            f"{where}: shipment_lead_time: got {shipping}; expected at least {least} (orders go out before demand here)"
+        )
+    attributes = {
+        "holding_cost": node.get("local_holding_cost"),
+        "underage_cost": node.get("stockout_cost") if demand is not None else None,
+        "price": node.get("revenue") if demand is not None else None,
+        "initial_stock": node.get("initial_inventory_level"),
+        "demand": demand,
+        "unmet_demand": None if demand is None else "backlogged",
+    }
+    mapping["nodes"][name] = {key: value for key, value in attributes.items() if value is not None}
+    if external:
+        mapping["nodes"].setdefault("external supplier", {"kind": "supplier"})
+        sources = ["external supplier", *sources]
+    for source in sources:
+        link = {"from": source, "to": name, "lead_time": lead_time}
+        if node.get("order_capacity") is not None:
+            link["capacity"] = node["order_capacity"]
+        mapping["links"].append(link)
+
+
+def _demand(source: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any] | None:
+    """The distribution of a demand source; None where there is none."""
+    kind = source.get("type")
+    if kind is None:
+        return None
+    if source.get("round_to_int"):
+        problems.append(f"{where}: demand_source: got demand rounded to whole units; expected it as it is drawn")
+    if kind == "N":
+        return {"normal": {"mean": source.get("mean"), "std": source.get("standard_deviation"), "clip": False}}
+    if kind == "P":
+        return {"poisson": {"mean": source.get("mean")}}
+    if kind == "NB":
+        return {"negative_binomial": {"successes": source.get("n"), "probability": source.get("p")}}
+    problems.append(f"{where}: demand_source: got type '{kind}'; expected N (normal), P (Poisson) or NB (negative binomial)")
+    return {}
