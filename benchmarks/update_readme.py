@@ -1,17 +1,20 @@
-"""Put the tables of suites that were run into docs/results and into the README, between its marks.
+"""Put measured tables into docs/results and, between its marks, into the README (suites) or docs/transfer.md (transfers).
 
-Usage: python benchmarks/update_readme.py SUITE=DIR...    (DIR as `gnn-inventory benchmark SUITE -o DIR` left it)
+Usage: python benchmarks/update_readme.py NAME=DIR...
+DIR as `gnn-inventory benchmark NAME -o DIR` or `gnn-inventory transfer ... -o DIR` left it.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from gnn_inventory.benchmark.table import markdown
+from gnn_inventory.benchmark.table import markdown, markdown_table
+from gnn_inventory.benchmark.transfer import AS_IT_IS
 from gnn_inventory.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
+TRANSFERS = RESULTS / "transfer"
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
 
@@ -25,10 +28,52 @@ def block() -> str:
     return "\n".join(parts)
 
 
+def transfer_block() -> str:
+    """What stands between the marks of docs/transfer.md: the table and the pictures of every transfer in docs/results."""
+    parts = []
+    for path in sorted(TRANSFERS.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = content["rows"]
+        lines = [[str(value) for value in row.values()] for row in rows]
+        pictures = f"![gap against sizes](results/transfer/{path.stem}-sizes.svg)"
+        if len({row["trained on"] for row in rows if row["policy"] == AS_IT_IS}) > 1:
+            pictures += f"\n![trained on, tested on](results/transfer/{path.stem}-matrix.svg)"
+        parts.append(f"### {path.stem}\n\n`{content['command']}`\n\n{markdown_table(list(rows[0]), lines)}\n{pictures}\n")
+    return "\n".join(parts)
+
+
+def add_transfer(name: str, folder: Path) -> None:
+    """Copy what a transfer gave, with the command that remakes it."""
+    stated = json.loads((folder / "transfer.json").read_text(encoding="utf-8"))
+    words = [Path(run).name for run in stated["runs"]]
+    for option, values in (("--to", stated["targets"]), ("--native", stated["native"]), ("--set", stated["settings"])):
+        words += [word for value in values for word in (option, f"'{value}'" if " " in value else value)]
+    if stated["finetune"]:
+        words += ["--finetune", str(stated["finetune"])]
+    for key in ("scenarios", "periods", "warm_up"):
+        words += [f"--{key.replace('_', '-')}", str(stated["evaluation"][key])]
+    rows = json.loads((folder / "table.json").read_text(encoding="utf-8"))["rows"]
+    content = {"command": f"gnn-inventory transfer {' '.join(words)} -o DIR", "rows": rows}
+    TRANSFERS.mkdir(parents=True, exist_ok=True)
+    write_text(TRANSFERS / f"{name}.json", json.dumps(content, indent=1) + "\n")
+    for picture in ("sizes.svg", "matrix.svg"):
+        write_text(TRANSFERS / f"{name}-{picture}", (folder / picture).read_text(encoding="utf-8"))
+
+
+def put(page: Path, text: str) -> None:
+    """Replace what stands between the marks of a page."""
+    content = page.read_text(encoding="utf-8")
+    before, after = content.split(BEGIN)[0], content.split(END)[1]
+    write_text(page, before + BEGIN + text + END + after)
+
+
 def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for argument in sys.argv[1:]:
         suite, _, folder = argument.partition("=")
+        if (Path(folder) / "transfer.json").exists():
+            add_transfer(suite, Path(folder))
+            continue
         table = json.loads((Path(folder) / "table.json").read_text(encoding="utf-8"))
         dates = sorted({row["date"] for row in table["rows"]})
         machines = sorted({row["machine"] for row in table["rows"]})
@@ -38,9 +83,8 @@ def main() -> None:
         write_text(RESULTS / f"{suite}.json", json.dumps(content, indent=1) + "\n")
         for name in ("cells.csv", "gaps.svg"):
             write_text(RESULTS / f"{suite}-{name}", (Path(folder) / name).read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    write_text(ROOT / "README.md", before + BEGIN + block() + END + after)
+    put(ROOT / "README.md", block())
+    put(ROOT / "docs" / "transfer.md", transfer_block())
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ def stockpyl_mapping(content: Mapping[str, Any], instance: str | None, path: Pat
     if name not in found:
         raise InputError(f"{path}: no instance '{name}'; {nearest(name, found)}")
     data = found[name].get("data")
-    where = f"{path}: instance '{name}'"
-    nodes = data.get("_nodes") if isinstance(data, Mapping) else None
+    data, where = data if isinstance(data, Mapping) else {}, f"{path}: instance '{name}'"
+    nodes = data.get("_nodes")
     if not isinstance(nodes, list) or not all(isinstance(node, Mapping) and "_index" in node for node in nodes):
         raise InputError(f"{where}: got no nodes; expected a supply chain network as stockpyl 1.0 saves it")
     problems = [
