@@ -62,7 +62,7 @@ def locate_in(name: str | Path, names: Mapping[str, Path]) -> Path:
 
 def network_mapping(name: str | Path) -> dict[str, Any]:
     """What the file of a network says, its `name` filled in: YAML, or by its ending GraphML or JSON (node-link, or of
-    stockpyl: `file.json#instance`), or a folder with `nodes.csv` and `links.csv`.
+    stockpyl: `file.json#instance`) or the workbook of Willems (`file.xls#07`), or a folder with `nodes.csv` and `links.csv`.
     """
     if str(name) not in catalogue("topologies") and is_tables(Path(name)):
         return {"name": Path(name).resolve().name, **read_tables(Path(name))}

@@ -1,4 +1,4 @@
-"""Networks that people have, in other formats than ours: tables (CSV), GraphML, node-link JSON, stockpyl.
+"""Networks that people have, in other formats than ours: tables (CSV), GraphML, node-link JSON, stockpyl, workbooks.
 
 Attributes have the names of our schema; one that lies inside another is named with dots: `demand.normal.mean`. Nothing is
 checked here but the form: the mapping goes the way of every network, which reports every mistake.
@@ -17,6 +17,7 @@ import networkx as nx
 from gnn_inventory.errors import InputError
 from gnn_inventory.files import read_text
 from gnn_inventory.topology.stockpyl import is_stockpyl, stockpyl_mapping
+from gnn_inventory.topology.willems import read_willems
 
 __all__ = ["FORMATS", "NODES", "LINKS", "PARTED", "is_tables", "read_graphml", "read_json", "read_tables"]
 
@@ -90,7 +91,7 @@ def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
 
 FORMATS = {".graphml": read_graphml}
 """Ending of a file that holds one network -> what reads it."""
-PARTED = {".json": read_json}
+PARTED = {".json": read_json, ".xls": read_willems, ".xlsx": read_willems}
 """Ending of a file that may hold several networks -> what reads one of them, by its name."""
 
 
