@@ -27,10 +27,10 @@ def test_orders_follow_the_demand_of_the_window_not_what_was_known_before():
     graph, drawn, known, past = situation()
     policy = gi.MessagePassing(slots=SLOTS, window=WINDOW, season=SEASON)
     with torch.no_grad():
-        orders = policy(graph, known, seen(drawn, past)).orders
+        orders = policy(graph, seen(drawn, past), known).orders
         stale = Known(known.parameters, 3 * known.mean_demand, known.std_demand / 2, *graph.flows(3 * known.mean_demand))
-        assert torch.equal(policy(graph, stale, seen(drawn, past)).orders, orders)
-        grown = policy(graph, known, seen(drawn, past, times=10.0)).orders
+        assert torch.equal(policy(graph, seen(drawn, past), stale).orders, orders)
+        grown = policy(graph, seen(drawn, past, times=10.0), known).orders
     torch.testing.assert_close(grown, 10 * orders, rtol=1e-3, atol=1e-3)
 
 
@@ -58,11 +58,11 @@ def test_only_the_window_and_the_season_ago_are_looked_at():
     looked = {policy: set() for policy in (plain, seasonal)}
     with torch.no_grad():
         for policy, found in looked.items():
-            before = policy(graph, known, seen(drawn, past[:, -policy.window :])).orders
+            before = policy(graph, seen(drawn, past[:, -policy.window :]), known).orders
             for period in range(last - policy.window, last):
                 other = past.clone()
                 other[:, period] += 1.0
-                if not torch.equal(policy(graph, known, seen(drawn, other[:, -policy.window :])).orders, before):
+                if not torch.equal(policy(graph, seen(drawn, other[:, -policy.window :]), known).orders, before):
                     found.add(period - last)
     assert looked[plain] == {-4, -3, -2, -1}
     # now is period 0: the window, its like a season ago, and the 2 x slots periods after that (here 10 of 12)

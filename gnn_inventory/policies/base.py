@@ -40,6 +40,12 @@ class Known:
         mean = scenarios.mean_demand
         return cls(scenarios.parameters, mean, scenarios.std_demand, *graph.flows(mean))
 
+    @classmethod
+    def stated(cls, graph: InventoryGraph) -> "Known":
+        """What a network itself states; the lowest value of what differs by scenario."""
+        mean = graph.mean_demand.unsqueeze(0)
+        return cls(graph.parameters(), mean, graph.std_demand.unsqueeze(0), *graph.flows(mean))
+
     def from_past(self, graph: InventoryGraph, past: Past) -> "Known":
         """The same costs and lead times, with mean and standard deviation of past demand [B, W, N], W > 1."""
         mean = mean_seen(past, graph.has_demand)
@@ -129,9 +135,15 @@ class Policy(nn.Module, ABC):
             f"that differs at '{other}'; train it on this network, or use message_passing"
         )
 
-    def forward(self, graph: InventoryGraph, known: Known, observation: Observation) -> Desired:
-        """One decision."""
-        return self.start(graph, known)(observation)
+    def forward(self, graph: InventoryGraph, observation: Observation, known: Known | None = None) -> Desired:
+        """One decision on any network that the policy can serve.
+
+        Args:
+            graph: the network.
+            observation: what may be seen in this period.
+            known: costs, lead times and statistics of demand; what the network states where None.
+        """
+        return self.start(graph, known or Known.stated(graph))(observation)
 
 
 class Oracle(ABC):
