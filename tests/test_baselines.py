@@ -140,7 +140,7 @@ def test_fully_connected_ships_a_softmax_of_its_stock():
     stock = drawn.on_hand.clone()
     stock[0, graph.labels.index("warehouse")] = 10.0
     seen = Observation(stock, drawn.in_transit, torch.zeros(1, 0, graph.nodes), torch.zeros(0))
-    found = dict(zip(names, policy(graph, Known.of(graph, drawn), seen).orders[0].tolist(), strict=True))
+    found = dict(zip(names, policy(graph, seen, Known.of(graph, drawn)).orders[0].tolist(), strict=True))
     e = 2.718281828459045
     total = e**2 + e + e  # both stores, and what is kept, at a logit of 1
     assert found["warehouse -> store_0"] == pytest.approx(10 * e**2 / total)
