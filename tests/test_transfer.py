@@ -61,6 +61,15 @@ def test_a_transfer_measures_every_policy_on_every_network_and_is_gone_on_with(r
         run_transfer(Transfer([run], ["one_warehouse"], 1, [native], ASKED), tmp_path / "out")
 
 
+def test_a_network_has_a_name_in_the_table_and_a_file_whatever_its_length(run, tmp_path):
+    many = "one_warehouse store.underage_cost=" + "[" + ",".join(["9.000000"] * 40) + "] stores=40"
+    outcomes = run_transfer(Transfer([run], [f"{many} name=large", many], 0, [], ASKED), tmp_path / "out")
+    assert [outcome["problem"] for outcome in outcomes] == ["large", many]
+    assert outcomes[0]["cost"] == outcomes[1]["cost"]
+    with pytest.raises(UsageError, match="two networks have the same name"):
+        run_transfer(Transfer([run], ["one_warehouse", "one_warehouse"], 0, [], ASKED), tmp_path / "other")
+
+
 def test_fine_tuning_starts_from_the_weights_of_the_run(run, tmp_path):
     run_transfer(Transfer([run], ["one_warehouse"], 2, [], ASKED), tmp_path / "out")
     (folder,) = (tmp_path / "out" / "runs").iterdir()

@@ -1,6 +1,8 @@
 """Transfer: what trained policies cost on networks that they never saw, as they are and after more training on them."""
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table, with_gaps
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.picture import draw_against_sizes, draw_matrix
@@ -26,6 +28,8 @@ from gnn_inventory.training.train import train_recipe
 __all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
 
 AS_IT_IS, ITSELF = "as it is", "the network itself"
+LONGEST = 120
+"""Characters of a file's name."""
 PEAK = 1 / 3
 """Of the learning rate of the training, in fine-tuning: the weights are near to good ones already."""
 
@@ -36,7 +40,8 @@ class Transfer:
 
     Attributes:
         runs: run folders of trained policies.
-        targets: networks, each a catalogue name or file, with `key=value` settings after it: "one_warehouse stores=50".
+        targets: networks, each a catalogue name or file, with `key=value` settings after it: "one_warehouse stores=50"; `name=`
+            among them is what the table calls it.
         finetune: epochs of further training on each target; 0 = none.
         native: recipes whose policy is trained on each target itself, with the recipe's training: of the same kind, or baselines.
         evaluation: scenarios and periods of all of them.
@@ -75,7 +80,9 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
     """
     recipes = [_recipe_of_run(run, asked.settings) for run in asked.runs]
-    mappings = {target: _mapping(target) for target in asked.targets}
+    mappings = dict(_target(text) for text in asked.targets)
+    if len(mappings) < len(asked.targets):
+        raise UsageError("--to: two networks have the same name; expected different ones: give them names, 'NETWORK name=...'")
     parts = list(_parts(asked, recipes, mappings))
     _refuse_misfits(parts)
     results = Results(folder)
@@ -117,8 +124,9 @@ class _Part:
 
     @property
     def name(self) -> str:
-        """Of its files."""
-        return re.sub(r"[^\w=.-]+", "_", f"{self.target} {self.trained} {self.policy}")
+        """Of its files; what no file system takes is cut, and told apart by a digest."""
+        name = re.sub(r"[^\w=.-]+", "_", f"{self.target} {self.trained} {self.policy}")
+        return name if len(name) <= LONGEST else f"{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, dict[str, Any]]) -> Iterator[_Part]:
@@ -172,12 +180,13 @@ def _recipe_of_run(run: Path, settings: Sequence[str]) -> Recipe:
     return recipe_of(with_settings(read_yaml(folder.recipe_file), settings), run.name, str(run)) if settings else recipe
 
 
-def _mapping(target: str) -> dict[str, Any]:
-    """The mapping of a target: a name or file, or one with settings after it."""
-    if Path(target).exists() or " " not in target:
-        return network_mapping(target)
-    name, *settings = target.split()
-    return {**with_settings(network_mapping(name), settings), "name": target}
+def _target(text: str) -> tuple[str, dict[str, Any]]:
+    """What the table calls a target, and its mapping: a name or file, or one with settings after it, `name=` among them."""
+    if " " not in text or os.path.exists(text):  # which knows that a text may be too long for a path
+        return text, network_mapping(text)
+    network, *settings = text.split()
+    mapping = with_settings({**network_mapping(network), "name": text}, settings)
+    return str(mapping["name"]), mapping
 
 
 def _refuse_misfits(parts: Sequence[_Part]) -> None:
