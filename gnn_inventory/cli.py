@@ -120,7 +120,8 @@ def train(
             result = train_recipe(loaded, folder, resume, on_epoch, lambda: advance(1), start)
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; go on from the last finished epoch: --resume") from None
-    draw_network(build_network(loaded.mapping), output / "network.svg")
+    if loaded.networks is None:
+        draw_network(build_network(loaded.mapping), output / "network.svg")
     draw_training(result.metrics, output / "training.svg")
     print(f"{output}: best dev cost per store {result.dev_cost:.4f} after {len(result.metrics)} epochs")
 

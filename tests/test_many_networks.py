@@ -1,9 +1,12 @@
 """Training on a distribution of networks: what is drawn, what stands side by side, what counts alike."""
 
+import json
+
 import pytest
 import torch
 
 import gnn_inventory as gi
+from gnn_inventory.cli import app
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.scenarios import side_by_side
 from gnn_inventory.errors import InputError, UsageError
@@ -168,6 +171,17 @@ def test_a_run_on_many_networks_resumes_bit_for_bit(tmp_path):
     found = gi.train_recipe(recipe(), stopped, resume=True)
     for name, value in whole.policy.state_dict().items():
         assert torch.equal(value, found.policy.state_dict()[name])
+
+
+def test_the_command_line_trains_on_many_networks_and_asks_for_one_to_evaluate_on(tmp_path, capsys):
+    (tmp_path / "many.yaml").write_text(recipe().to_yaml())
+    app(["train", str(tmp_path / "many.yaml"), "-o", str(tmp_path / "run")], standalone_mode=False)
+    assert "best dev cost" in capsys.readouterr().out
+    size = ["--scenarios", "4", "--periods", "12", "--warm-up", "4", "--json"]
+    with pytest.raises(UsageError, match=r"trains on a distribution of networks.*--network NETWORK"):
+        app(["evaluate", str(tmp_path / "run"), *size], standalone_mode=False)
+    app(["evaluate", str(tmp_path / "run"), "--network", "one_warehouse", *size], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out)["network"] == "one_warehouse"
 
 
 def test_a_policy_that_belongs_to_one_network_is_refused(tmp_path):
