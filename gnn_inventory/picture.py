@@ -109,6 +109,7 @@ def draw_against_sizes(outcomes: Sequence[Mapping[str, Any]], path: str | Path) 
             sizes = [member["sizes"][name] for member in members]
             axes.plot(sizes, [member["gap_percent"] for member in members], "o-", ms=3, lw=0.7, label=f"{trained}: {policy}")
         axes.set_xlabel(name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.axhline(0.0, color="#555555", lw=0.7)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("gap, percent")
