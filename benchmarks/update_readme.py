@@ -36,7 +36,7 @@ def transfer_block() -> str:
         rows = content["rows"]
         lines = [[str(value) for value in row.values()] for row in rows]
         pictures = f"![gap against sizes](results/transfer/{path.stem}-sizes.svg)"
-        if len({row["trained on"] for row in rows if row["policy"] == AS_IT_IS}) > 1:
+        if (TRANSFERS / f"{path.stem}-matrix.svg").exists():
             pictures += f"\n![trained on, tested on](results/transfer/{path.stem}-matrix.svg)"
         parts.append(f"### {path.stem}\n\n`{content['command']}`\n\n{markdown_table(list(rows[0]), lines)}\n{pictures}\n")
     return "\n".join(parts)
@@ -56,7 +56,8 @@ def add_transfer(name: str, folder: Path) -> None:
     content = {"command": f"gnn-inventory transfer {' '.join(words)} -o DIR", "rows": rows}
     TRANSFERS.mkdir(parents=True, exist_ok=True)
     write_text(TRANSFERS / f"{name}.json", json.dumps(content, indent=1) + "\n")
-    for picture in ("sizes.svg", "matrix.svg"):
+    several = len({row["trained on"] for row in rows if row["policy"] == AS_IT_IS}) > 1  # a matrix of one row shows nothing
+    for picture in ("sizes.svg", "matrix.svg") if several else ("sizes.svg",):
         write_text(TRANSFERS / f"{name}-{picture}", (folder / picture).read_text(encoding="utf-8"))
 
 
