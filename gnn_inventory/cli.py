@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from gnn_inventory.console import print_evaluations, print_suite, print_transfer, progress_bar
+from gnn_inventory.console import parts_of, print_evaluations, print_suite, print_transfer, progress_bar
 from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def train(
     if loaded.networks is None:
         draw_network(build_network(loaded.mapping), output / "network.svg")
     draw_training(result.metrics, output / "training.svg")
-    print(f"{output}: best dev cost per store {result.dev_cost:.4f} after {len(result.metrics)} epochs")
+    unit = "per store" if loaded.networks is None else "in units of each network's newsvendor cost"
+    print(f"{output}: best dev cost {unit} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
 
 
 @app.command()
@@ -197,22 +198,16 @@ def benchmark(
 ) -> None:
     """Train and test policies on problems, within a budget, into one table."""
     from gnn_inventory.benchmark.run import run_suite
-    from gnn_inventory.benchmark.suite import Cell, load_suite
+    from gnn_inventory.benchmark.suite import load_suite
     from gnn_inventory.benchmark.table import write_tables
 
     loaded = load_suite(suite)
-    with progress_bar(None, "benchmark") as (start, advance, describe):
-        done = 0
-
-        def on_cell(number: int, count: int, cell: Cell) -> None:
-            nonlocal done
-            start(count)
-            advance(number - 1 - done)
-            done = number - 1
-            describe(cell.folder)
-
+    with progress_bar(None, "benchmark") as bar:
+        on_part = parts_of(*bar)
         try:
-            outcomes, left = run_suite(loaded, output, minutes, settings or (), on_cell)
+            outcomes, left = run_suite(
+                loaded, output, minutes, settings or (), lambda number, count, cell: on_part(number, count, cell.folder)
+            )
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
     rows = write_tables(outcomes, left, output)
@@ -249,18 +244,9 @@ def transfer(
         .evaluation.model_copy(update={key: value for key, value in stated.items() if value is not None})
     )
     asked = Transfer(runs, to, finetune, native or (), evaluation, settings or ())
-    with progress_bar(None, "transfer") as (start, advance, describe):
-        done = 0
-
-        def on_part(number: int, count: int, name: str) -> None:
-            nonlocal done
-            start(count)
-            advance(number - 1 - done)
-            done = number - 1
-            describe(name)
-
+    with progress_bar(None, "transfer") as bar:
         try:
-            outcomes = run_transfer(asked, output, on_part)
+            outcomes = run_transfer(asked, output, parts_of(*bar))
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
     print_transfer(write_transfer(outcomes, output), output)

@@ -1,6 +1,6 @@
 """What the command line prints: progress and tables. rich is imported late, so that `--help` is quick."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnn_inventory.evaluation import EvaluationResult
 
-__all__ = ["print_evaluations", "print_suite", "print_transfer", "progress_bar"]
+__all__ = ["parts_of", "print_evaluations", "print_suite", "print_transfer", "progress_bar"]
 
 
 @contextmanager
@@ -26,6 +26,20 @@ def progress_bar(total: int | None, text: str, silent: bool = False) -> Iterator
             lambda count: progress.advance(task, count),
             lambda description: progress.update(task, description=description),
         )
+
+
+def parts_of(start: Any, advance: Any, describe: Any) -> Callable[[int, int, str], None]:
+    """What to call before each part of long work, with its number, how many there are, and its name."""
+    done = 0
+
+    def on_part(number: int, count: int, name: str) -> None:
+        nonlocal done
+        start(count)
+        advance(number - 1 - done)
+        done = number - 1
+        describe(name)
+
+    return on_part
 
 
 def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> None:
