@@ -214,6 +214,21 @@ def test_a_training_starts_from_the_weights_of_a_file(tmp_path):
         gi.train_recipe(recipe(start=str(file), policy=wider), RunFolder(tmp_path / "third"))
 
 
+def test_weights_that_no_epoch_betters_are_kept(tmp_path):
+    """A learning rate that ruins the policy: what comes out is what went in, and the best dev cost is its own."""
+    gi.train_recipe(recipe(), RunFolder(tmp_path / "first"))
+    file = tmp_path / "first" / "policy.safetensors"
+    wild = {**TRAINING, "batch": 16, "epochs": 1, "optimiser": "sgd", "learning_rate": 10.0, "schedule": "constant"}
+    found = gi.train_recipe(recipe(start=str(file), training=wild), RunFolder(tmp_path / "second"))
+    for name, value in gi.load_policy(file).state_dict().items():
+        assert torch.equal(found.policy.state_dict()[name], value)
+    assert all(line["dev"] > found.dev_cost for line in found.metrics)
+    graph, scenarios = data_of(recipe()).dev
+    with torch.no_grad():
+        cost = torch.stack([period.outcome.cost for period in periods(gi.load_policy(file), graph, scenarios)], 1)[:, 4:]
+    assert found.dev_cost == pytest.approx(float(cost.mean()) / graph.demand_locations, rel=1e-5)
+
+
 def test_random_warehouses_have_a_distance_each_and_serve_every_store():
     family = {"warehouses": 3, "stores": 40, "linked": 0.3, "lead_times": [1, 6], "seed": 5}
     templates = {

@@ -30,7 +30,7 @@ __all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
 AS_IT_IS, ITSELF = "as it is", "the network itself"
 LONGEST = 120
 """Characters of a file's name."""
-PEAK = 1 / 3
+PEAK = 0.1
 """Of the learning rate of the training, in fine-tuning: the weights are near to good ones already."""
 
 

@@ -11,7 +11,7 @@ from gnn_inventory.errors import InputError, problem
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.families import FAMILIES
 from gnn_inventory.topology.network import Network, is_panel, parse_network
-from gnn_inventory.topology.values import LARGEST
+from gnn_inventory.topology.values import is_range
 
 __all__ = ["NetworkDistribution"]
 
@@ -95,14 +95,7 @@ def _one(value: Mapping[str, Any], random: Random, where: str, problems: list[st
             problems.append(problem(where, "per_network.choice", bounds, "a list of values"))
             return None
         return bounds[random.integers(len(bounds))]
-    number = int if kind == "integers" else (int, float)
-    if not (
-        isinstance(bounds, list | tuple)
-        and len(bounds) == 2
-        and all(isinstance(bound, number) and not isinstance(bound, bool) and abs(bound) <= LARGEST for bound in bounds)
-        and bounds[0] <= bounds[1]
-        and (kind != "log_uniform" or bounds[0] > 0)
-    ):
+    if not is_range(bounds, whole=kind == "integers") or (kind == "log_uniform" and bounds[0] <= 0):
         expected = "[low, high], two " + ("integers" if kind == "integers" else "numbers")
         problems.append(problem(where, f"per_network.{kind}", bounds, expected + (" > 0" if kind == "log_uniform" else "")))
         return None

@@ -10,6 +10,7 @@ import numpy as np
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.topology.assembly import Template, assemble, group, links, members
 from gnn_inventory.topology.shapes import branches, layers, random_acyclic, tree
+from gnn_inventory.topology.values import is_range
 
 __all__ = ["FAMILIES", "build_family"]
 
@@ -174,7 +175,7 @@ def random_warehouses(
     """
     if not 0 < linked <= 1:
         problems.append(problem("random_warehouses", "linked", linked, "a number > 0 and <= 1"))
-    if len(lead_times) != 2 or lead_times[0] > lead_times[1]:
+    if not is_range(lead_times, whole=True):
         problems.append(problem("random_warehouses", "lead_times", lead_times, "[low, high], two integers >= 1"))
     if problems:
         return nx.DiGraph()

@@ -13,6 +13,7 @@ import numpy as np
 
 from gnn_inventory.errors import problem
 from gnn_inventory.topology.assembly import Attributes, Template, assemble, links, members, numbered
+from gnn_inventory.topology.values import is_range
 
 __all__ = ["branches", "layers", "random_acyclic", "tree"]
 
@@ -72,7 +73,7 @@ def layers(
     """
     if len(sizes) < 2:
         problems.append(problem("layers", "sizes", sizes, "at least two integers, the stores last"))
-    if len(sources) != 2 or sources[0] > sources[1]:
+    if not is_range(sources, whole=True):
         problems.append(problem("layers", "sources", sources, "[low, high], two integers >= 1"))
     if problems:
         return nx.DiGraph()

@@ -11,7 +11,7 @@ import numpy as np
 
 from gnn_inventory.errors import nearest, problem
 
-__all__ = ["LARGEST", "spread"]
+__all__ = ["LARGEST", "is_range", "spread"]
 
 LARGEST = 1e12
 """Of any number; beyond it sums in float32 lose units."""
@@ -52,6 +52,17 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
     return members
 
 
+def is_range(bounds: object, whole: bool) -> bool:
+    """Whether these are two numbers, or two integers, [low, high]."""
+    number = int if whole else int | float
+    return (
+        isinstance(bounds, list | tuple)
+        and len(bounds) == 2
+        and all(isinstance(bound, number) and not isinstance(bound, bool) and abs(bound) <= LARGEST for bound in bounds)
+        and bounds[0] <= bounds[1]
+    )
+
+
 def _is_draw(value: object) -> bool:
     return isinstance(value, Mapping) and ("uniform" in value or "integers" in value)
 
@@ -66,13 +77,7 @@ def _draw(
             problems.append(f"{where}: {key}: unknown key '{name}'; {nearest(str(name), _DRAW_KEYS)}")
     kind = "uniform" if "uniform" in draw else "integers"
     bounds, seed, decimals, times = draw[kind], draw.get("seed"), draw.get("decimals"), draw.get("times")
-    number = int if kind == "integers" else (int, float)
-    if not (
-        isinstance(bounds, list | tuple)
-        and len(bounds) == 2
-        and all(isinstance(bound, number) and not isinstance(bound, bool) and abs(bound) <= LARGEST for bound in bounds)
-        and bounds[0] <= bounds[1]
-    ):
+    if not is_range(bounds, whole=kind == "integers"):
         problems.append(problem(where, f"{key}.{kind}", bounds, f"[low, high], two {kind if kind == 'integers' else 'numbers'}"))
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
         problems.append(

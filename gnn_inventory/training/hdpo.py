@@ -73,6 +73,7 @@ def hdpo(
     folder: RunFolder | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
     on_step: Callable[[], None] | None = None,
+    trained: bool = False,
 ) -> Result:
     """Train a policy.
 
@@ -83,6 +84,7 @@ def hdpo(
         folder: where checkpoints, metrics and the best policy go; a checkpoint in it is gone on from.
         on_epoch: called with the metrics of each epoch.
         on_step: called after each step.
+        trained: whether the policy's weights are good ones already: then they are kept where no epoch is better on dev.
 
     Raises:
         TrainingError: the gradient is zero in every parameter, or it or the cost is not finite.
@@ -104,6 +106,9 @@ def hdpo(
         if saved is not None:
             best, progress = _restore(policy, kept, optimiser, *saved)
         folder.cut_metrics(progress["epoch"])
+    if trained and not best:
+        best = {name: value.detach().clone() for name, value in policy.state_dict().items()}
+        progress["best_dev"] = dev_cost_of(policy)
     metrics = folder.metrics() if folder is not None else []
     for epoch in range(progress["epoch"], settings.epochs):
         if settings.early_stopping and epoch - progress["best_epoch"] >= settings.early_stopping:

@@ -90,7 +90,7 @@ def train_recipe(
         folder.create(recipe)
     if on_start is not None:
         on_start(recipe.training.epochs * steps_per_epoch(data.size, recipe.training.batch))
-    return hdpo(policy, data, recipe.training, folder, on_epoch, on_step)
+    return hdpo(policy, data, recipe.training, folder, on_epoch, on_step, trained=recipe.start is not None)
 
 
 def _started(fresh: Policy, file: Path) -> Policy:
