@@ -79,7 +79,7 @@ def test_fine_tuning_starts_from_the_weights_of_the_run(run, tmp_path):
     assert tuned.network.name == "one_warehouse"
 
 
-def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, tmp_path):
+def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, native, tmp_path):
     far = "one_warehouse warehouse_link.lead_time=9"
     farther = "one_warehouse warehouse_link.lead_time=10"
     with pytest.raises(InputError) as error:
@@ -87,6 +87,9 @@ def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run,
     first, second = error.value.problems
     assert first.startswith(f"run on {far}: policy message_passing: got a lead time of 9; its weights accept at most 4")
     assert second.startswith(f"run on {farther}: policy message_passing: got a lead time of 10")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match=r"native on many_warehouses: policy echelon_base_stock: .*several sources"):
+        run_transfer(Transfer([], ["many_warehouses"], 0, [native], ASKED), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match=r"one_warehous: no such file"):
         run_transfer(Transfer([run], ["one_warehous"], 0, [], ASKED), tmp_path / "out")

@@ -23,7 +23,7 @@ from gnn_inventory.training.coverage import Coverage, sizes_of
 from gnn_inventory.training.recipe import Recipe, load_recipe, recipe_of, scenario_source, with_settings
 from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Evaluation
-from gnn_inventory.training.train import train_recipe
+from gnn_inventory.training.train import prepared, train_recipe
 
 __all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
 
@@ -190,21 +190,23 @@ def _target(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _refuse_misfits(parts: Sequence[_Part]) -> None:
-    """Let every trained policy decide once on every target.
+    """Let every policy, trained or not yet, decide once on its target.
 
     Raises:
         InputError: one line for each that cannot.
     """
     problems = []
     for part in parts:
-        if part.file is not None:
-            source = scenario_source(part.recipe, "test", 0, build_network(part.mapping))
-            try:
+        try:
+            if part.file is None:
+                prepared(part.recipe)
+            else:
+                source = scenario_source(part.recipe, "test", 0, build_network(part.mapping))
                 next(iter(periods(load_policy(part.file), source.graph, source.sample(0, 1, 1))))
-            except UnsupportedNetworkError as error:
-                problems.append(f"{part.trained} on {part.target}: {error}")
+        except UnsupportedNetworkError as error:
+            problems.append(f"{part.policy if part.trained == ITSELF else part.trained} on {part.target}: {error}")
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))
 
 
 def write_transfer(outcomes: Sequence[Outcome], folder: Path) -> list[dict[str, Any]]:

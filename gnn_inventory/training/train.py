@@ -14,13 +14,13 @@ from gnn_inventory.policies import POLICIES, make_policy, policy_name
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.data import Batch, OneNetwork, data_of, steps_per_epoch
+from gnn_inventory.training.data import Batch, Data, OneNetwork, data_of, steps_per_epoch
 from gnn_inventory.training.hdpo import Result, choose_device, hdpo
 from gnn_inventory.training.recipe import Recipe
 from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Training
 
-__all__ = ["train", "train_recipe"]
+__all__ = ["prepared", "train", "train_recipe"]
 
 
 def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None) -> Result:
@@ -74,6 +74,20 @@ def train_recipe(
     else:
         folder.refuse_existing()
     choose_device(recipe.training.device)
+    policy, data = prepared(recipe)
+    if not resume:
+        folder.create(recipe)
+    if on_start is not None:
+        on_start(recipe.training.epochs * steps_per_epoch(data.size, recipe.training.batch))
+    return hdpo(policy, data, recipe.training, folder, on_epoch, on_step, trained=recipe.start is not None)
+
+
+def prepared(recipe: Recipe) -> tuple[Policy, Data]:
+    """The policy that a recipe starts from and what it is trained on, found to fit each other.
+
+    Raises:
+        UnsupportedNetworkError: the policy cannot serve the network.
+    """
     data = data_of(recipe)
     settings = dict(recipe.policy)
     name = str(settings.pop("name"))
@@ -86,11 +100,7 @@ def train_recipe(
     data.introduce(policy)
     graph, scenarios = data.dev
     next(iter(periods(policy, graph, scenarios[torch.arange(1)])))  # a policy that cannot serve this network says so here
-    if not resume:
-        folder.create(recipe)
-    if on_start is not None:
-        on_start(recipe.training.epochs * steps_per_epoch(data.size, recipe.training.batch))
-    return hdpo(policy, data, recipe.training, folder, on_epoch, on_step, trained=recipe.start is not None)
+    return policy, data
 
 
 def _started(fresh: Policy, file: Path) -> Policy:
