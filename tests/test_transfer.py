@@ -66,8 +66,9 @@ def test_a_network_has_a_name_in_the_table_and_a_file_whatever_its_length(run, t
     outcomes = run_transfer(Transfer([run], [f"{many} name=large", many], 0, [], ASKED), tmp_path / "out")
     assert [outcome["problem"] for outcome in outcomes] == ["large", many]
     assert outcomes[0]["cost"] == outcomes[1]["cost"]
-    with pytest.raises(UsageError, match="two networks have the same name"):
-        run_transfer(Transfer([run], ["one_warehouse", "one_warehouse"], 0, [], ASKED), tmp_path / "other")
+    for runs, targets in (([run], ["one_warehouse", "one_warehouse"]), ([run, run], ["one_warehouse"])):
+        with pytest.raises(UsageError, match="stands twice, and tables are by name"):
+            run_transfer(Transfer(runs, targets, 0, [], ASKED), tmp_path / "other")
 
 
 def test_fine_tuning_starts_from_the_weights_of_the_run(run, tmp_path):

@@ -79,11 +79,17 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
         InputError: a target that is not valid or that a policy cannot serve, one line each.
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
     """
+    targets = [_target(text) for text in asked.targets]
+    for words, hint in (
+        ([name for name, _ in targets], "a network gets a name by 'NETWORK name=...'"),
+        ([run.name for run in asked.runs], "name other run folders"),
+        ([Path(native).stem for native in asked.native], "name other recipes"),
+    ):
+        twice = next((word for word in words if words.count(word) > 1), None)
+        if twice is not None:
+            raise UsageError(f"transfer: '{twice}' stands twice, and tables are by name; {hint}")
     recipes = [_recipe_of_run(run, asked.settings) for run in asked.runs]
-    mappings = dict(_target(text) for text in asked.targets)
-    if len(mappings) < len(asked.targets):
-        raise UsageError("--to: two networks have the same name; expected different ones: give them names, 'NETWORK name=...'")
-    parts = list(_parts(asked, recipes, mappings))
+    parts = list(_parts(asked, recipes, dict(targets)))
     _refuse_misfits(parts)
     results = Results(folder)
     results.claim("transfer", asked.statement(), list(asked.statement()))
@@ -124,9 +130,9 @@ class _Part:
 
     @property
     def name(self) -> str:
-        """Of its files; what no file system takes is cut, and told apart by a digest."""
-        name = re.sub(r"[^\w=.-]+", "_", f"{self.target} {self.trained} {self.policy}")
-        return name if len(name) <= LONGEST else f"{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        """Of its files: what no file system takes is left out, and a digest tells it from others."""
+        name = f"{self.target} {self.trained} {self.policy}"
+        return f"{re.sub(r'[^a-zA-Z0-9=.-]+', '_', name)[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, dict[str, Any]]) -> Iterator[_Part]:
