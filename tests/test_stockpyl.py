@@ -96,6 +96,7 @@ def test_distributions_are_mapped(tmp_path, kind, expected):
         ({"_predecessor_indices": [2, 3]}, r"node '1': got 2 predecessors.*assembly cannot be mapped"),
         ({"_successor_indices": [2]}, r"node '1': got demand and successors"),
         ({"demand_source": {**EMPTY, "type": "UD"}}, r"node '1': demand_source: got type 'UD'; expected N"),
+        ({"demand_source": EMPTY}, r"node '1': stockout_cost: got 37\.12; expected none where no customers are"),
         ({"processing_time": 3}, r"node '1': processing_time: got 3; guaranteed service times cannot be mapped"),
         ({"disruption_process": {"random_process_type": "M"}}, r"node '1': disruption_process: disruptions cannot be mapped"),
     ],

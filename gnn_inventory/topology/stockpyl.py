@@ -74,6 +74,9 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
     for field, what in UNMAPPED.items():
         if node.get(field) is not None:
             problems.append(f"{where}: {field}: got {node[field]!r}; {what} cannot be mapped, expected none")
+    for field in ("stockout_cost", "revenue"):
+        if demand is None and node.get(field):
+            problems.append(f"{where}: {field}: got {node[field]!r}; expected none where no customers are: here only they pay")
     if (node.get("disruption_process") or {}).get("random_process_type") is not None:
         problems.append(f"{where}: disruption_process: disruptions cannot be mapped, expected none")
     external = node.get("supply_type") == "U"
