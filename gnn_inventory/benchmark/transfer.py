@@ -15,7 +15,6 @@ from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.picture import draw_against_sizes, draw_matrix
-from gnn_inventory.policies.base import UnsupportedNetworkError
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import is_panel, parse_network
@@ -209,7 +208,7 @@ def _refuse_misfits(parts: Sequence[_Part]) -> None:
             else:
                 source = scenario_source(part.recipe, "test", 0, build_network(part.mapping))
                 next(iter(periods(load_policy(part.file), source.graph, source.sample(0, 1, 1))))
-        except UnsupportedNetworkError as error:
+        except InputError as error:
             problems.append(f"{part.policy if part.trained == ITSELF else part.trained} on {part.target}: {error}")
     if problems:
         raise InputError(dict.fromkeys(problems))
