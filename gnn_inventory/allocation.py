@@ -50,15 +50,15 @@ def proportional(
     # a location that cannot hold stock: all of it goes, whatever was asked
     positive = asked > SMALL
     everything = torch.where(positive, stock / asked.clamp_min(SMALL), 0.0)
-    orders = desired * torch.where(graph.holds_stock, share, everything)[:, graph.source]
+    orders = desired * torch.where(graph.holds_stock, share, everything).index_select(1, graph.source)
     return orders + _unasked(graph, stock, positive)
 
 
 def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> LinkPerScenario:
     """What locations that cannot hold stock ship where nothing was asked of them: equal parts [B, E]."""
-    outbound = torch.bincount(graph.source, minlength=graph.nodes).clamp_min(1).to(stock.dtype)
+    outbound = graph.outbound_count().clamp_min(1).to(stock.dtype)
     part = torch.where(graph.holds_stock | asked, 0.0, stock / outbound)
-    return part[:, graph.source]
+    return part.index_select(1, graph.source)
 
 
 def with_whole_capacities(graph: InventoryGraph) -> InventoryGraph:

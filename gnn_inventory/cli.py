@@ -101,7 +101,8 @@ def train(
     """Train a policy as a recipe says, into a run folder."""
     from gnn_inventory.picture import draw_network, draw_training
     from gnn_inventory.topology.catalogue import build_network
-    from gnn_inventory.training.hdpo import choose_device
+    from gnn_inventory.training.machine import choose_device
+    from gnn_inventory.training.processes import this_process
     from gnn_inventory.training.recipe import load_recipe
     from gnn_inventory.training.run_folder import RunFolder
     from gnn_inventory.training.train import train_recipe
@@ -111,7 +112,7 @@ def train(
         choose_device(device)
         changes.append(f"training.device={device}")
     loaded, folder = load_recipe(recipe, changes), RunFolder(output)
-    with progress_bar(None, "training") as (start, advance, describe):
+    with progress_bar(None, "training", silent=not this_process().first) as (start, advance, describe):
 
         def on_epoch(line: dict[str, Any]) -> None:
             describe(f"epoch {line['epoch']}/{loaded.training.epochs} dev {line['dev']:.4f} best {line['best_dev']:.4f}")
@@ -120,6 +121,8 @@ def train(
             result = train_recipe(loaded, folder, resume, on_epoch, lambda: advance(1), start)
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; go on from the last finished epoch: --resume") from None
+    if not this_process().first:
+        return
     if loaded.networks is None:
         draw_network(build_network(loaded.mapping), output / "network.svg")
     draw_training(result.metrics, output / "training.svg")

@@ -174,14 +174,14 @@ class InventoryGraph(Data):
             node flow [b, N] and link flow [b, E], units per period.
         """
         node_flow = self.below(mean_demand.clamp_min(0.0))
-        link_flow = node_flow[:, self.target] * self._shares(node_flow.dtype)
+        link_flow = node_flow.index_select(1, self.target) * self._shares(node_flow.dtype)
         return torch.where(node_flow > 0, node_flow, 1.0), torch.where(link_flow > 0, link_flow, 1.0)
 
     def below(self, values: NodeValues) -> NodeValues:
         """The sum of a value over each node and all that it supplies; where several links enter a node, each has a part of it."""
         share, total = self._shares(values.dtype), values
-        for _ in range(int(torch.as_tensor(self.depth).max())):
-            total = values.index_add(1, self.source, total[:, self.target] * share)
+        for _ in range(int(self.depth)):
+            total = values.index_add(1, self.source, total.index_select(1, self.target) * share)
         return total
 
     def _shares(self, dtype: torch.dtype) -> Tensor:
@@ -190,7 +190,14 @@ class InventoryGraph(Data):
 
     def inbound_count(self) -> Tensor:
         """Links that enter each node [N], integers."""
-        return torch.bincount(self.target, minlength=self.nodes)
+        return self._count(self.target)
+
+    def outbound_count(self) -> Tensor:
+        """Links that leave each node [N], integers."""
+        return self._count(self.source)
+
+    def _count(self, ends: Tensor) -> Tensor:
+        return ends.new_zeros(self.nodes).index_add(0, ends, torch.ones_like(ends))
 
     def to_dtype(self, dtype: torch.dtype) -> "InventoryGraph":
         """The same graph with its floating-point values in another precision."""

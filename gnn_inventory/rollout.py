@@ -8,63 +8,98 @@ import torch
 from gnn_inventory.allocation import proportional, whole_units, with_whole_capacities
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Known, Observation, Oracle, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.base import Decide, Known, Observation, Oracle, Policy, UnsupportedNetworkError
 from gnn_inventory.simulator import Outcome, State, Timing, initial_state, step
-from gnn_inventory.types import LinkPerScenario, PerPeriod
+from gnn_inventory.types import LinkPerScenario, PerPeriod, Window
 
-__all__ = ["Period", "costs", "periods"]
+__all__ = ["Period", "Rollout", "costs", "periods"]
 
 
 @dataclass(frozen=True)
 class Period:
-    """A period as it was simulated: the state it started in, the orders shipped, what happened."""
+    """A period as it was simulated: the state it started in, the orders shipped, what happened, the state after it."""
 
     state: State
     orders: LinkPerScenario
     outcome: Outcome
+    after: State
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A policy put on a network with what happens there: what does not change from period to period.
+
+    Attributes:
+        graph: the network.
+        scenarios: what happens.
+        decide: the policy, put on the network.
+        timing: of its orders.
+        demand: from as far back as the policy looks on [B, W + T, N].
+        now: position of the first period in it.
+        window: periods of past demand that the policy looks at.
+        whole: round orders to whole units, feasibly.
+    """
+
+    graph: InventoryGraph
+    scenarios: Scenarios
+    decide: Decide
+    timing: Timing
+    demand: Window
+    now: int
+    window: int
+    whole: bool
+
+    @classmethod
+    def of(cls, policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> "Rollout":
+        """Put a policy on a network.
+
+        Args:
+            policy: decides the orders; only an `Oracle` is given the scenarios' future.
+            graph: the network.
+            scenarios: what happens.
+            whole: round orders to whole units, feasibly.
+
+        Raises:
+            UnsupportedNetworkError: the policy cannot serve this network, or looks at another calendar.
+        """
+        channels = scenarios.calendar.shape[1]
+        if isinstance(policy, Policy) and policy.calendar not in (0, channels):
+            raise UnsupportedNetworkError(
+                f"policy: looks at a calendar of {policy.calendar} columns; got scenarios with {channels}; "
+                "name as many columns in demand.calendar"
+            )
+        if isinstance(policy, Oracle):
+            decide = policy.start_with_future(graph, scenarios)
+        else:
+            decide = policy.start(graph, Known.of(graph, scenarios))
+        if whole:
+            graph = with_whole_capacities(graph)
+        # before the history, as far as a policy looks back beyond it, stands the mean
+        earlier = max(policy.window - scenarios.history.shape[1], 0)
+        mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
+        demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
+        timing, now = Timing.of(graph, scenarios.parameters), earlier + scenarios.history.shape[1]
+        return cls(graph, scenarios, decide, timing, demand, now, policy.window, whole)
+
+    def period(self, state: State, number: int) -> Period:
+        """Simulate period `number`, the first being 0."""
+        now = self.now + number
+        past = self.demand[:, now - self.window : now].clone()  # a view would lead to the future
+        desired = self.decide(Observation(state.on_hand, state.in_transit, past, self.scenarios.calendar[number]))
+        orders = desired.orders if desired.free else proportional(self.graph, state.on_hand, desired.orders, desired.keep)
+        if self.whole and not desired.free:
+            orders = whole_units(self.graph, state.on_hand, orders)
+        after, outcome = step(self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, now])
+        return Period(state, orders, outcome, after)
 
 
 def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> Iterator[Period]:
-    """Simulate period after period.
-
-    Args:
-        policy: decides the orders; only an `Oracle` is given the scenarios' future.
-        graph: the network.
-        scenarios: what happens.
-        whole: round orders to whole units, feasibly.
-
-    Raises:
-        UnsupportedNetworkError: the policy cannot serve this network, or looks at another calendar.
-    """
-    channels = scenarios.calendar.shape[1]
-    if isinstance(policy, Policy) and policy.calendar not in (0, channels):
-        raise UnsupportedNetworkError(
-            f"policy: looks at a calendar of {policy.calendar} columns; got scenarios with {channels}; "
-            "name as many columns in demand.calendar"
-        )
-    if isinstance(policy, Oracle):
-        decide = policy.start_with_future(graph, scenarios)
-    else:
-        decide = policy.start(graph, Known.of(graph, scenarios))
-    if whole:
-        graph = with_whole_capacities(graph)
-    timing, state = Timing.of(graph, scenarios.parameters), initial_state(scenarios)
-    window = policy.window
-    # before the history, as far as a policy looks back beyond it, stands the mean
-    earlier = max(window - scenarios.history.shape[1], 0)
-    mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
-    demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
-    for period in range(scenarios.periods):
-        now = earlier + scenarios.history.shape[1] + period
-        past = demand[:, now - window : now].clone()  # a view would lead to the future
-        seen = Observation(state.on_hand, state.in_transit, past, scenarios.calendar[period])
-        desired = decide(seen)
-        orders = desired.orders if desired.free else proportional(graph, state.on_hand, desired.orders, desired.keep)
-        if whole and not desired.free:
-            orders = whole_units(graph, state.on_hand, orders)
-        after, outcome = step(graph, scenarios.parameters, timing, state, orders, demand[:, now])
-        yield Period(state, orders, outcome)
-        state = after
+    """Simulate period after period; arguments and errors as of `Rollout.of`."""
+    rollout, state = Rollout.of(policy, graph, scenarios, whole), initial_state(scenarios)
+    for number in range(scenarios.periods):
+        simulated = rollout.period(state, number)
+        yield simulated
+        state = simulated.after
 
 
 def costs(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> PerPeriod:

@@ -140,7 +140,7 @@ def test_a_network_with_ten_times_the_costs_counts_no_more():
     cheap = {**SERIAL, "upstream": {"holding_cost": 0.3}, "store": {**SERIAL["store"], "holding_cost": 1.0, "underage_cost": 9.0}}
     found = []
     for second in (cheap, dear):
-        graph, scenarios = data_of(recipe(networks={"first": cheap, "second": second})).dev
+        graph, scenarios, _ = data_of(recipe(networks={"first": cheap, "second": second})).dev
         with torch.no_grad():
             cost = torch.stack([period.outcome.cost for period in periods(gi.MessagePassing(width=8), graph, scenarios)])
         found.append(cost)
@@ -223,7 +223,7 @@ def test_weights_that_no_epoch_betters_are_kept(tmp_path):
     for name, value in gi.load_policy(file).state_dict().items():
         assert torch.equal(found.policy.state_dict()[name], value)
     assert all(line["dev"] > found.dev_cost for line in found.metrics)
-    graph, scenarios = data_of(recipe()).dev
+    graph, scenarios, _ = data_of(recipe()).dev
     with torch.no_grad():
         cost = torch.stack([period.outcome.cost for period in periods(gi.load_policy(file), graph, scenarios)], 1)[:, 4:]
     assert found.dev_cost == pytest.approx(float(cost.mean()) / graph.demand_locations, rel=1e-5)

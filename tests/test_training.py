@@ -17,8 +17,9 @@ from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.hdpo import _weights
+from gnn_inventory.training.gradient import newsvendor_weights
 from gnn_inventory.training.horizon import costs_within, reach
+from gnn_inventory.training.processes import ALONE
 from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
 
 RESTLESS = ["policy={name: base_stock}", "training.learning_rate=0.7", "training.schedule=constant"]
@@ -150,14 +151,14 @@ def test_relative_weights_are_the_inverse_of_the_newsvendor_cost():
     network.nodes["store"]["underage_cost"] = {"per_scenario": {"log_uniform": [4, 40]}}
     source = SyntheticDemand(parse_network(network), 0, "train")
     scenarios = source.sample(0, 64, 5)
-    weights = _weights(source.graph, scenarios)
+    weights = newsvendor_weights(source.graph, scenarios, 1.0, ALONE)
     sizes = newsvendor_cost(source.graph, Known.of(source.graph, scenarios))
     assert float(weights.mean()) == pytest.approx(1.0)
     products = weights * sizes
     torch.testing.assert_close(products, products[0].expand(64))
     assert float(sizes.max() / sizes.min()) > 1.5
     shared = SyntheticDemand(parse_network(gi.one_store()), 0, "train")
-    assert _weights(shared.graph, shared.sample(0, 4, 5)).tolist() == [1.0] * 4
+    assert newsvendor_weights(shared.graph, shared.sample(0, 4, 5), 1.0, ALONE).tolist() == [1.0] * 4
 
 
 def test_settings_in_which_nothing_counts_are_refused():

@@ -18,10 +18,10 @@ from gnn_inventory.picture import draw_against_sizes, draw_matrix
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import is_panel, parse_network
-from gnn_inventory.training.coverage import Coverage, sizes_of
+from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
 from gnn_inventory.training.recipe import Recipe, load_recipe, recipe_of, scenario_source, with_settings
 from gnn_inventory.training.run_folder import RunFolder, load_policy
-from gnn_inventory.training.settings import Evaluation
+from gnn_inventory.training.settings import Evaluation, Training
 from gnn_inventory.training.train import prepared, train_recipe
 
 __all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
@@ -31,6 +31,8 @@ LONGEST = 120
 """Characters of a file's name."""
 PEAK = 0.1
 """Of the learning rate of the training, in fine-tuning: the weights are near to good ones already."""
+LEAD_TIMES = 5
+"""Of the network's longest way from a supplier, in fine-tuning: a scenario is at least this long."""
 
 
 @dataclass(frozen=True)
@@ -145,14 +147,32 @@ def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, di
             file, beyond = RunFolder(run).policy_file, tuple(coverage.beyond(graph))
             yield _Part(target, mapping, graph, run.name, AS_IT_IS, recipe, file, beyond)
             if asked.finetune:
-                rate = recipe.training.learning_rate * PEAK
-                training = recipe.training.model_copy(update={"epochs": asked.finetune, "learning_rate": rate})
+                training = _finetuning(recipe.training, asked.finetune, None if panel else graph)
                 sales = recipe.demand if panel else None
                 more = recipe.on(mapping, start=file.absolute(), demand=sales, training=training)
                 yield _Part(target, mapping, graph, run.name, f"after {asked.finetune} epochs", more, beyond=beyond)
         for native in asked.native:
             own = load_recipe(native).on(mapping, demand=recipes[0].demand if panel else None)
             yield _Part(target, mapping, graph, ITSELF, own.name, own)
+
+
+def _finetuning(training: Training, epochs: int, graph: InventoryGraph | None) -> Training:
+    """More of a run's training, gentler, and over scenarios long enough for the network (None: a panel, as long as it is).
+
+    What is ordered upstream within the last lead times of a scenario never reaches a customer in it: where these are much of
+    the scenario, training learns to order less than it should.
+    """
+    least = 0 if graph is None else LEAD_TIMES * longest_way(graph)
+    periods, dev_periods = max(training.periods, least), max(training.dev_periods, least)
+    changes = {
+        "epochs": epochs,
+        "learning_rate": training.learning_rate * PEAK,
+        "periods": periods,
+        "warm_up": training.warm_up * periods // training.periods,
+        "dev_periods": dev_periods,
+        "dev_warm_up": training.dev_warm_up * dev_periods // training.dev_periods,
+    }
+    return training.model_copy(update=changes)
 
 
 def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:

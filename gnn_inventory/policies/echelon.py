@@ -79,7 +79,7 @@ def _deviation(graph: InventoryGraph, known: Known, longest: NodeValues) -> Node
     into = known.link_flow / known.node_flow[:, graph.target]
     deviation = (pooled + known.std_demand**2).sqrt()
     for step in range(int(graph.depth) - 1):
-        below = deviation[:, graph.target] * into
+        below = deviation.index_select(1, graph.target) * into
         apart = known.std_demand.expand(len(below), -1).index_add(1, graph.source, below)
         deviation = torch.where(step + 1 < graph.component_depth, (pooled + apart**2).sqrt(), deviation)
     return deviation / known.node_flow
@@ -93,7 +93,7 @@ def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkVa
     """
     echelon = position
     for step in range(int(graph.depth) - 1):
-        below = echelon[:, graph.target] * out_of
+        below = echelon.index_select(1, graph.target) * out_of
         deeper = position.expand(len(below), -1).index_add(1, graph.source, below)
         echelon = torch.where(step + 1 < graph.component_depth, deeper, echelon)
     return echelon

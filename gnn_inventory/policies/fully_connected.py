@@ -49,6 +49,7 @@ class FullyConnected(Policy):
         if layers[0].in_features != self._inputs(graph):
             raise UnsupportedNetworkError("policy FullyConnected: got other lead times than it was trained on; train it on these")
         from_supplier = graph.is_supplier[graph.source]
+        all_bought = bool(from_supplier.all())
         held = graph.holds_stock.to(known.link_flow.dtype)
 
         def decide(seen: Observation) -> Desired:
@@ -61,10 +62,10 @@ class FullyConnected(Policy):
             for layer in layers[:-1]:
                 values = functional.elu(layer(values))
             values = layers[-1](values)
-            if bool(from_supplier.all()):
+            if all_bought:
                 return Desired(functional.softplus(values + 1.0))
             bought = torch.sigmoid(values) * MOST * known.link_flow
-            shipped = _softmax(graph, values, held) * seen.on_hand.clamp_min(0.0)[:, graph.source]
+            shipped = _softmax(graph, values, held) * seen.on_hand.clamp_min(0.0).index_select(1, graph.source)
             return Desired(torch.where(from_supplier, bought, shipped))
 
         return decide
@@ -77,9 +78,9 @@ def _softmax(graph: InventoryGraph, values: Tensor, held: Tensor) -> Tensor:
     """Of each link among the links of its source and, with a logit of 1, what the source keeps [B, E]."""
     highest = torch.ones_like(held).expand(len(values), -1)
     highest = highest.scatter_reduce(1, graph.source.expand_as(values), values.detach(), "amax")
-    weight = (values - highest[:, graph.source]).exp()
+    weight = (values - highest.index_select(1, graph.source)).exp()
     total = (held * (1.0 - highest).exp()).index_add(1, graph.source, weight)
-    return weight / total[:, graph.source]
+    return weight / total.index_select(1, graph.source)
 
 
 def draw_weights(module: nn.Module, seed: int) -> None:

@@ -1,11 +1,12 @@
 """Message passing on the supply network: the same weights run on any graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.nn import MessagePassing as PyGMessagePassing
 
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
@@ -24,7 +25,7 @@ LARGEST_RISE = 3.0
 """Of demand over its mean a season ago: what is beyond is taken for this."""
 
 
-class SupplyConv(PyGMessagePassing):
+class SupplyConv(nn.Module):
     """One round: links hear both ends, nodes hear their links.
 
     .. math::
@@ -32,35 +33,42 @@ class SupplyConv(PyGMessagePassing):
         x_v' = x_v + silu(D x_v + F \\sum_{e \\to v} w^{in}_e m_e + G \\sum_{v \\to e} w^{out}_e m_e)
 
     with weights w, the share of each link in the mean flow through the node: so messages add up as units of stock do,
-    whatever the number of links. The maps of node terms are computed per node and gathered.
-
-    Shapes:
-        x [B, N, F], z [1 or B, E, F], weights [1 or B, E]; returns x' [B, N, F] and m [B, E, F].
+    whatever the number of links.
     """
 
     def __init__(self, width: int) -> None:
-        super().__init__(aggr=None, node_dim=-2)
+        super().__init__()
         self.from_source = nn.Linear(width, width, bias=False)
         self.from_target = nn.Linear(width, width, bias=False)
         self.from_link = nn.Linear(width, width)
         self.update_node = nn.Linear(3 * width, width)
 
-    def forward(self, x: Tensor, z: Tensor, edge_index: Tensor, into: Tensor, out_of: Tensor) -> tuple[Tensor, Tensor]:
-        message = self.edge_updater(edge_index, source=self.from_source(x), target=self.from_target(x), link=self.from_link(z))
-        heard = self.propagate(edge_index, m=message, into=into, out_of=out_of, size=(x.shape[-2], x.shape[-2]))
-        return x + functional.silu(self.update_node(torch.cat([x, heard], dim=-1))), message
+    def on(self, graph: InventoryGraph) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Put the round on a network: what does not change per period is computed here, once.
 
-    def edge_update(self, source_j: Tensor, target_i: Tensor, link: Tensor) -> Tensor:
-        return functional.silu(source_j + target_i + link)
+        A node has two rows, one for each side of its links, so that one product, one gather and one sum do for both.
 
-    def message(self, m: Tensor) -> Tensor:
-        return m
+        Returns:
+            x [B, N, F], z [B, E, F], shares [1 or B, 2, E, 1] of each link in the flow into its target and out of its source
+            -> x' [B, N, F] and m [B, E, F].
+        """
+        nodes, links, width = graph.nodes, graph.links, self.from_link.in_features
+        to_links = torch.cat([self.from_source.weight, self.from_target.weight])
+        own, heard = self.update_node.weight.split([width, 2 * width], dim=1)
+        said = torch.cat([2 * graph.source, 2 * graph.target + 1])
+        hears = torch.cat([2 * graph.target, 2 * graph.source + 1])
 
-    def aggregate(self, inputs: Tensor, edge_index: Tensor, into: Tensor, out_of: Tensor, dim_size: int) -> Tensor:
-        empty = inputs.new_zeros(inputs.shape[0], dim_size, inputs.shape[2])
-        inbound = empty.index_add(1, edge_index[1], inputs * into.unsqueeze(-1))
-        outbound = empty.index_add(1, edge_index[0], inputs * out_of.unsqueeze(-1))
-        return torch.cat([inbound, outbound], dim=-1)
+        def once(x: Tensor, z: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+            size = len(x)
+            ends = functional.linear(x, to_links).view(size, 2 * nodes, width).index_select(1, said)
+            ends = ends.view(size, 2, links, width).sum(1)
+            message = functional.silu(ends + self.from_link(z))
+            parts = (message.unsqueeze(1) * shares).view(size, 2 * links, width)
+            sums = x.new_zeros(size, 2 * nodes, width).index_add(1, hears, parts).view(size * nodes, 2 * width)
+            before = torch.addmm(functional.linear(x, own, self.update_node.bias).view(size * nodes, width), sums, heard.t())
+            return x + functional.silu(before).view_as(x), message
+
+        return once
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,8 @@ class _Terms:
 
     node_flow: NodeValues
     link_flow: LinkValues
-    into: LinkValues
     out_of: LinkValues
+    shares: Tensor
     periods: NodeValues
     level: NodeValues
     scale: NodeValues
@@ -159,24 +167,26 @@ class MessagePassing(Policy):
                 f"policy message_passing: got a lead time of {graph.slots + 1}; its weights accept at most {self.slots + 1}; "
                 f"train with policy.slots={graph.slots}"
             )
-        source, target = graph.source, graph.target
+        source, target, slots = graph.source, graph.target, graph.slots
         before = None if self.recent else self._terms(graph, known)  # with a window they move with it
         lead_time = known.parameters.lead_time
-        after = (torch.arange(graph.slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
+        pad = (0, self.slots - slots)
+        after = (torch.arange(slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
         several = bool((graph.inbound_count() > 1).any())
+        rounds = [cast(SupplyConv, layer).on(graph) for layer in self.rounds]
+        of_nodes, of_links = _side_by_side(self.order_of_target, self.keep), _side_by_side(self.order, self.balance)
 
         def decide(seen: Observation) -> Desired:
             recent = seen.past_demand[:, -self.recent :]
             terms = before or self._terms(graph, known.from_past(graph, recent))
             on_hand = seen.on_hand / terms.node_flow
             transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
-            inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, graph.slots)
+            inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, slots)
             inbound = inbound.index_add(1, target, seen.in_transit) / terms.node_flow.unsqueeze(-1)
             position = on_hand + inbound.sum(-1)
             echelon = echelon_position(graph, position, terms.out_of) - terms.level
             position = position - terms.periods
             positions = torch.stack([position, echelon, position * terms.scale, echelon * terms.scale], dim=-1)
-            pad = (0, self.slots - graph.slots)
             parts = [on_hand.unsqueeze(-1), positions, functional.pad(inbound, pad)]
             if self.recent:
                 parts.append(_below(graph, recent).transpose(1, 2) / terms.node_flow.unsqueeze(-1))
@@ -188,22 +198,22 @@ class MessagePassing(Policy):
             x = functional.silu(terms.node_facts + self.node_state(state))
             late = on_hand.new_zeros(len(on_hand), graph.links)
             if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
-                late = (inbound[:, target] * after).sum(-1) - terms.sooner
+                late = (inbound.index_select(1, target) * after).sum(-1) - terms.sooner
             late = late.unsqueeze(-1)
             z = functional.silu(terms.link_facts + self.link_state(torch.cat([functional.pad(transit, pad), late], dim=-1)))
-            for layer in self.rounds:
-                x, message = layer(x, z, graph.edge_index, terms.into, terms.out_of)
+            for once in rounds:
+                x, message = once(x, z, terms.shares)
                 z = z + message
-            of_target = (self.order_of_target(x) + self.order_of_state(positions)).squeeze(-1)
-            of_link = (self.order(z) + self.order_of_lateness(late)).squeeze(-1)
-            wanted = of_link + of_target[:, target]
+            of_target, keep = functional.linear(x, *of_nodes).unbind(-1)
+            of_link, balance = functional.linear(z, *of_links).unbind(-1)
+            of_target = of_target + self.order_of_state(positions).squeeze(-1)
+            wanted = of_link + self.order_of_lateness(late).squeeze(-1) + of_target.index_select(1, target)
             orders = functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow
             short = torch.zeros_like(on_hand).index_add(1, source, orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
-            cut = self.balance(z).squeeze(-1) * terms.burden * short[:, source]
+            cut = balance * terms.burden * short.index_select(1, source)
             orders = functional.softplus(wanted - cut / terms.link_flow, beta=SHARPNESS) * terms.link_flow
-            keep = functional.softplus(self.keep(x).squeeze(-1), beta=SHARPNESS) * terms.node_flow
-            return Desired(orders, keep)
+            return Desired(orders, functional.softplus(keep, beta=SHARPNESS) * terms.node_flow)
 
         return decide
 
@@ -217,8 +227,8 @@ class MessagePassing(Policy):
         return _Terms(
             known.node_flow,
             known.link_flow,
-            into,
             out_of,
+            torch.stack([into, out_of], dim=1).unsqueeze(-1),
             cover.periods,
             level=cover.echelon_periods + cover.fractile * cover.deviation,
             scale=1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION),
@@ -236,6 +246,13 @@ class MessagePassing(Policy):
 
     def __repr__(self) -> str:
         return f"MessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
+
+
+def _side_by_side(*layers: nn.Linear) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the layers as one; 0 where a layer has no bias."""
+    weights: list[Tensor] = [layer.weight for layer in layers]
+    biases: list[Tensor] = [layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias for layer in layers]
+    return torch.cat(weights), torch.cat(biases)
 
 
 def _below(graph: InventoryGraph, past: Past) -> Past:
@@ -282,7 +299,7 @@ def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link 
 def _money(graph: InventoryGraph, known: Known) -> NodeValues:
     """The unit of money: mean underage cost and price over the customers' locations of a node's network [b, N]; 1 where 0."""
     lost = (known.parameters.underage_cost + known.parameters.price) * graph.has_demand
-    parts = lost.new_zeros(len(lost), int(graph.component.max()) + 1)
+    parts = lost.new_zeros(len(lost), graph.nodes)  # as many as there may be: to count them would make a GPU wait
     total = parts.index_add(1, graph.component, lost)
     count = parts.index_add(1, graph.component, graph.has_demand.to(lost.dtype).expand(len(lost), -1))
     unit = (total / count.clamp_min(1.0))[:, graph.component]

@@ -61,7 +61,7 @@ class PublishedMessagePassing(Policy):
                 f"policy published_message_passing: got a lead time of {graph.slots + 1}; its weights accept at most "
                 f"{self.slots + 1}; train with policy.slots={graph.slots}"
             )
-        nodes, links = graph.nodes, graph.links
+        nodes, links, slots = graph.nodes, graph.links, graph.slots
         customers = graph.has_demand.nonzero().squeeze(1)
         shipping = torch.zeros_like(graph.is_supplier).index_fill(0, graph.source, True) & ~graph.is_supplier
         loops = shipping.nonzero().squeeze(1)
@@ -86,8 +86,8 @@ class PublishedMessagePassing(Policy):
 
         def decide(seen: Observation) -> Desired:
             size = len(seen.on_hand)
-            inbound = seen.in_transit.new_zeros(size, nodes, graph.slots).index_add(1, graph.target, seen.in_transit)
-            parts = [seen.on_hand.unsqueeze(-1), torch.nn.functional.pad(inbound, (0, self.slots - graph.slots))]
+            inbound = seen.in_transit.new_zeros(size, nodes, slots).index_add(1, graph.target, seen.in_transit)
+            parts = [seen.on_hand.unsqueeze(-1), torch.nn.functional.pad(inbound, (0, self.slots - slots))]
             parts += [value.expand(size, -1).unsqueeze(-1) for value in facts]
             if self.window:
                 parts.append(seen.past_demand[:, -self.window :].transpose(1, 2))
@@ -95,11 +95,13 @@ class PublishedMessagePassing(Policy):
                 parts.append(seen.calendar.expand(size, nodes, -1))
             features = torch.nn.functional.pad(torch.cat(parts, dim=-1), (0, 0, 0, 1))
             x = self.initial_node(features) * inside
-            z = self.initial_edge(torch.cat([x[:, source], x[:, target], lead_time.expand(size, -1, -1)], dim=-1))
+            z = self.initial_edge(
+                torch.cat([x.index_select(1, source), x.index_select(1, target), lead_time.expand(size, -1, -1)], dim=-1)
+            )
             for _ in range(rounds):
                 heard = [x, aggregate(z, target, degree_in), aggregate(z, source, degree_out)]
                 x = x + self.node_update(torch.cat(heard, dim=-1)) * inside
-                z = z + self.edge_update(torch.cat([z, x[:, source], x[:, target]], dim=-1))
+                z = z + self.edge_update(torch.cat([z, x.index_select(1, source), x.index_select(1, target)], dim=-1))
             values = self.output(z).squeeze(-1)
             keep = values.new_zeros(size, nodes).index_add(1, loops, values[:, links + len(customers) :])
             return Desired(values[:, :links], keep)

@@ -10,7 +10,7 @@ from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.training.recipe import Recipe
 
-__all__ = ["Coverage", "sizes_of"]
+__all__ = ["Coverage", "longest_way", "sizes_of"]
 
 DRAWN = 256
 """Networks of a distribution, the first that training draws, by which it is known what the distribution covers."""
@@ -114,3 +114,12 @@ def _range(values: Tensor) -> tuple[float, float]:
 
 def _words(low: float, high: float) -> str:
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+def longest_way(graph: InventoryGraph) -> int:
+    """The largest sum of lead times from a supplier to a customer, periods."""
+    lead_time = (graph.lead_time + graph.lead_time_span).unsqueeze(0)
+    wait = lead_time.new_zeros(1, graph.nodes)
+    for _ in range(int(graph.depth)):
+        wait = wait.scatter_reduce(1, graph.source.unsqueeze(0), lead_time + wait[:, graph.target], "amax")
+    return int(wait.max())

@@ -19,6 +19,7 @@ from gnn_inventory.policies.base import Known, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.topology.distribution import NetworkDistribution
 from gnn_inventory.topology.network import Network
+from gnn_inventory.training.processes import ALONE, Processes
 from gnn_inventory.training.recipe import Recipe, scenario_source
 from gnn_inventory.training.settings import Training
 
@@ -26,14 +27,21 @@ __all__ = ["Batch", "Data", "ManyNetworks", "OneNetwork", "data_of", "steps_per_
 
 
 class Batch(NamedTuple):
-    """Scenarios and the network that they happen to: one, or several side by side."""
+    """Scenarios and the network that they happen to: one, or several side by side.
+
+    Attributes:
+        graph: the network.
+        scenarios: what happens to it.
+        share: the part that this is of a batch which several processes share.
+    """
 
     graph: InventoryGraph
     scenarios: Scenarios
+    share: float = 1.0
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Batch":
         """The same on a device and in a precision."""
-        return Batch(self.graph.to_dtype(dtype).to(device), self.scenarios.to(device, dtype))
+        return Batch(self.graph.to_dtype(dtype).to(device), self.scenarios.to(device, dtype), self.share)
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,12 @@ class Data(ABC):
     whole_units: bool
 
     @abstractmethod
-    def batches(self, settings: Training, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch, drawn from (seed, epoch)."""
+    def batches(self, settings: Training, epoch: int, processes: Processes = ALONE) -> Iterator[Batch]:
+        """What falls to this process of the batches of an epoch, drawn from (seed, epoch).
+
+        Raises:
+            InputError: a batch has fewer scenarios (of a distribution: networks) than there are processes.
+        """
 
     @property
     def fingerprint(self) -> str:
@@ -82,16 +94,16 @@ class OneNetwork(Data):
     train: ScenarioSource
     starts: int = 1
 
-    def batches(self, settings: Training, epoch: int) -> Iterator[Batch]:
+    def batches(self, settings: Training, epoch: int, processes: Processes = ALONE) -> Iterator[Batch]:
         random = generator(settings.seed, 7, epoch)
         order = torch.randperm(self.size, generator=random)
         steps = steps_per_epoch(self.size, settings.batch)
         for rows in order.chunk(steps):
-            if self.starts == 1:
-                yield Batch(self.train.graph, self._drawn[rows])
-            else:
-                start = int(torch.randint(self.starts, (), generator=random))
-                yield Batch(self.train.graph, self.train.sample(0, self.size, self.periods, start)[rows])
+            processes.need(len(rows), "training.batch: scenarios in a batch")
+            own = rows[processes.share]
+            start = 0 if self.starts == 1 else int(torch.randint(self.starts, (), generator=random))
+            drawn = self._drawn if self.starts == 1 else self.train.sample(0, self.size, self.periods, start)
+            yield Batch(self.train.graph, drawn[own], len(own) / len(rows))
 
     @property
     def fingerprint(self) -> str:
@@ -118,11 +130,14 @@ class ManyNetworks(Data):
 
     networks: NetworkDistribution
 
-    def batches(self, settings: Training, epoch: int) -> Iterator[Batch]:
+    def batches(self, settings: Training, epoch: int, processes: Processes = ALONE) -> Iterator[Batch]:
         each = max(1, settings.batch // settings.networks)
+        processes.need(settings.networks, "training.networks")
         for step in range(steps_per_epoch(self.size, settings.batch)):
             keys = [(settings.seed, STREAMS["train"], epoch, step, number) for number in range(settings.networks)]
-            yield _side_by_side([(self.networks.draw(*key), _seed(*key)) for key in keys], "train", each, self.periods)
+            own = keys[processes.share]
+            drawn = _side_by_side([(self.networks.draw(*key), _seed(*key)) for key in own], "train", each, self.periods)
+            yield drawn._replace(share=len(own) / len(keys))
 
     def introduce(self, policy: Policy) -> None:
         policy.fit_to(self.dev.graph)

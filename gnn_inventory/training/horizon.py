@@ -1,37 +1,74 @@
-"""What the end of a training scenario hides: orders that no customer can see before it."""
+"""The cost of a rollout as training sees it: what the end of a scenario hides, and what memory has no room for."""
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Policy
-from gnn_inventory.rollout import periods
+from gnn_inventory.rollout import Rollout
+from gnn_inventory.simulator import State, initial_state
 from gnn_inventory.types import LinkValues, PerPeriod
 
 __all__ = ["costs_within", "reach"]
 
 
-def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios) -> tuple[PerPeriod, PerPeriod]:
+def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0) -> tuple[PerPeriod, PerPeriod]:
     """Cost of the whole network per scenario and period, and what training minimises of it, each [B, T].
 
     A unit bought so late that no customer can have it before the last period only costs: training on its price would teach
     the policy to buy less, though the world does not end there. What such units cost is left out of the second.
+
+    Args:
+        policy: decides the orders.
+        graph: the network.
+        scenarios: what happens.
+        stretch: periods, k, of which only the state at the start is kept for the gradient: all within is computed again when
+            its gradient is due (activation checkpointing, Chen, Xu, Zhang and Guestrin 2016), so that memory is that of k
+            periods and T / k states; 0: all is kept.
     """
-    bought = scenarios.parameters.unit_cost
-    simulated = list(periods(policy, graph, scenarios))
-    cost = torch.stack([period.outcome.cost for period in simulated], dim=1)
-    if not bool((bought != 0).any()):
-        return cost, cost
-    soonest = reach(graph, scenarios.parameters.lead_time)
-    late = [(period.orders * bought * (number + soonest >= scenarios.periods)).sum(1) for number, period in enumerate(simulated)]
-    return cost, cost - torch.stack(late, dim=1)
+    rollout, bought = Rollout.of(policy, graph, scenarios), scenarios.parameters.unit_cost
+    late = reach(graph, scenarios.parameters.lead_time) if bool((bought != 0).any()) else None
+
+    def simulate(first: int, last: int, on_hand: Tensor, in_transit: Tensor) -> tuple[Tensor, ...]:
+        state, costs, counted = State(on_hand, in_transit), [], []
+        for number in range(first, last):
+            period = rollout.period(state, number)
+            state, cost = period.after, period.outcome.cost
+            costs.append(cost)
+            if late is not None:
+                cost = cost - (period.orders * bought * (number + late >= scenarios.periods)).sum(1)
+            counted.append(cost)
+        return state.on_hand, state.in_transit, torch.stack(costs, dim=1), torch.stack(counted, dim=1)
+
+    state, parts = initial_state(scenarios), []
+    on_hand, in_transit = state.on_hand, state.in_transit
+    for first in range(0, scenarios.periods, stretch or scenarios.periods):
+        last = min(first + (stretch or scenarios.periods), scenarios.periods)
+        if stretch:
+            found = checkpoint(
+                simulate,
+                first,
+                last,
+                on_hand,
+                in_transit,
+                use_reentrant=False,
+                preserve_rng_state=False,
+                determinism_check="none",
+            )
+        else:
+            found = simulate(first, last, on_hand, in_transit)
+        on_hand, in_transit, *costs = found
+        parts.append(costs)
+    cost, counted = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
+    return cost, counted
 
 
 def reach(graph: InventoryGraph, lead_time: LinkValues) -> LinkValues:
     """Periods until an order on each link can be with a customer, on the fastest way [1 or B, E]."""
     wait = torch.where(graph.has_demand, 0.0, torch.inf).to(lead_time.dtype).expand(len(lead_time), -1)
-    for _ in range(int(torch.as_tensor(graph.depth).max())):
+    for _ in range(int(graph.depth)):
         through: Tensor = lead_time + wait[:, graph.target]
         wait = wait.scatter_reduce(1, graph.source.expand_as(through), through, "amin")
     return lead_time + wait[:, graph.target]

@@ -31,6 +31,8 @@ class Training(Strict):
         learning_rate: its peak.
         schedule: `one_cycle` (up, then down to nothing) or `constant`.
         gradient_clip: largest norm of the gradient.
+        checkpoint_every: periods, of which only the state at the start is kept for the gradient, where memory is short: all within
+            is computed again when its gradient is due; 0 = all is kept. About sqrt(T) lets memory grow by the square root of T.
         average: decay per step of a running mean of the weights, which is what is kept and judged on dev; 0 = the weights as
             they are (Polyak and Juditsky 1992).
         early_stopping: epochs without a better dev cost after which training ends; 0 = never.
@@ -54,6 +56,7 @@ class Training(Strict):
     learning_rate: Rate = 3e-3
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     gradient_clip: Rate = 1.0
+    checkpoint_every: CountOrNone = 0
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     early_stopping: CountOrNone = 0
     seed: Seed = 0

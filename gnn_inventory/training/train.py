@@ -15,7 +15,9 @@ from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch, Data, OneNetwork, data_of, steps_per_epoch
-from gnn_inventory.training.hdpo import Result, choose_device, hdpo
+from gnn_inventory.training.hdpo import Result, hdpo
+from gnn_inventory.training.machine import choose_device
+from gnn_inventory.training.processes import this_process
 from gnn_inventory.training.recipe import Recipe
 from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Training
@@ -71,11 +73,11 @@ def train_recipe(
         before = folder.recipe()
         if before.without_device() != recipe.without_device():
             raise InputError(f"{folder.path}: holds a run of another recipe; expected the same, or another folder")
-    else:
+    elif this_process().first:
         folder.refuse_existing()
     choose_device(recipe.training.device)
     policy, data = prepared(recipe)
-    if not resume:
+    if not resume and this_process().first:
         folder.create(recipe)
     if on_start is not None:
         on_start(recipe.training.epochs * steps_per_epoch(data.size, recipe.training.batch))
@@ -98,8 +100,9 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
     if recipe.start is not None:
         policy = _started(policy, recipe.start)
     data.introduce(policy)
-    graph, scenarios = data.dev
-    next(iter(periods(policy, graph, scenarios[torch.arange(1)])))  # a policy that cannot serve this network says so here
+    next(
+        iter(periods(policy, data.dev.graph, data.dev.scenarios[torch.arange(1)]))
+    )  # a policy that cannot serve this network says so here
     return policy, data
 
 

@@ -1,0 +1,120 @@
+"""Where a training stands: weights, their mean, the best ones, the optimiser, and how far it is; all that is needed to go on."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnn_inventory.errors import InputError
+from gnn_inventory.policies.base import Policy
+from gnn_inventory.training.run_folder import RunFolder, save_policy
+from gnn_inventory.training.settings import Training
+
+__all__ = ["TrainingState"]
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+
+class TrainingState:
+    """Where a training stands.
+
+    Args:
+        policy: to train, changed in place.
+        settings: of training.
+        steps: of all its epochs.
+
+    Attributes:
+        kept: what is judged on dev: the policy, or the running mean of its weights.
+        best: the best weights on dev; none before the first epoch.
+        epoch, step: finished ones.
+        best_dev, best_epoch: the dev cost of the best weights, and when they were found.
+    """
+
+    def __init__(self, policy: Policy, settings: Training, steps: int) -> None:
+        self.policy, self.settings, self.steps = policy, settings, steps
+        self.optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
+        self.kept = copy.deepcopy(policy) if settings.average else policy
+        self.best: dict[str, Tensor] = {}
+        self.epoch, self.step, self.best_epoch, self.best_dev = 0, 0, 0, math.inf
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step. One cycle (Smith and Topin 2019): up over the first 30 % of the steps, down to nothing by a cosine."""
+        settings, step = self.settings, self.step
+        if settings.schedule == "constant":
+            return settings.learning_rate
+        rise = 0.3 * self.steps
+        if step < rise:
+            low, high, part = settings.learning_rate / 25, settings.learning_rate, step / rise
+        else:
+            low, high, part = settings.learning_rate, settings.learning_rate * 1e-4, (step - rise) / max(self.steps - 1 - rise, 1)
+        return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
+
+    def advance(self) -> None:
+        """Take a step along the gradient that the parameters hold."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimiser.step()
+        self.step += 1
+        if self.kept is not self.policy:
+            decay = min(self.settings.average, self.step / (10 + self.step))
+            with torch.no_grad():
+                for mean, value in zip(self.kept.parameters(), self.policy.parameters(), strict=True):
+                    mean.lerp_(value, 1 - decay)
+
+    def judge(self, dev: float) -> None:
+        """Keep the weights as the best ones where their dev cost is the lowest so far."""
+        if dev < self.best_dev:
+            self.best = {name: value.detach().clone() for name, value in self.kept.state_dict().items()}
+            self.best_dev, self.best_epoch = dev, self.epoch
+
+    def best_policy(self) -> Policy:
+        """A copy with the best weights."""
+        chosen = copy.deepcopy(self.policy)
+        chosen.load_state_dict(self.best)
+        return chosen.cpu()
+
+    def save(self, folder: RunFolder, data: str) -> None:
+        """Write the best policy and the checkpoint; `data` is the fingerprint of what is trained on."""
+        save_policy(self.best_policy(), folder.policy_file)
+        tensors = {f"policy.{name}": value.detach().cpu() for name, value in self.policy.state_dict().items()}
+        if self.kept is not self.policy:
+            tensors |= {f"kept.{name}": value.detach().cpu() for name, value in self.kept.state_dict().items()}
+        tensors |= {f"best.{name}": value.cpu() for name, value in self.best.items()}
+        for number, values in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{key}": value.cpu() for key, value in values.items()}
+        progress = {"epoch": self.epoch, "step": self.step, "best_dev": self.best_dev, "best_epoch": self.best_epoch}
+        folder.save_checkpoint(tensors, progress, data)
+
+    def restore(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+        """Go back to where a checkpoint was written.
+
+        Raises:
+            InputError: it is of another policy.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"policy": {}, "kept": {}, "best": {}, "optimiser": {}}
+        state = self.optimiser.state_dict()
+        try:
+            for name, value in tensors.items():
+                part, _, rest = name.partition(".")
+                parts[part][rest] = value
+            self.policy.load_state_dict(parts["policy"])
+            if self.kept is not self.policy:
+                self.kept.load_state_dict(parts["kept"])
+            for name, value in parts["optimiser"].items():
+                number, _, key = name.partition(".")
+                state["state"].setdefault(int(number), {})[key] = value
+            self.optimiser.load_state_dict(state)
+            self.epoch, self.step = progress["epoch"], progress["step"]
+            self.best_dev, self.best_epoch = progress["best_dev"], progress["best_epoch"]
+        except (RuntimeError, KeyError, ValueError):
+            raise InputError("checkpoint: holds another policy than the recipe says; train anew, in another folder") from None
+        device = next(self.policy.parameters()).device
+        self.best = {name: value.to(device) for name, value in parts["best"].items()}
