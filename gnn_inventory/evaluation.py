@@ -25,11 +25,14 @@ from gnn_inventory.references import (
 )
 from gnn_inventory.rollout import costs
 from gnn_inventory.topology.network import Network, parse_network
+from gnn_inventory.training.machine import threads_for
 
 __all__ = ["EvaluationResult", "evaluate", "evaluate_on", "mean_costs"]
 
-CELLS = 2**24
+CELLS = 2**26
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
+MOST = 2048
+"""Scenarios at once."""
 
 
 @dataclass(frozen=True)
@@ -153,18 +156,23 @@ def evaluate_on(
     reference = reference_of(network, whole_units) if source.count is None else None
     total, over = torch.empty(scenarios, dtype=torch.float64), torch.empty(scenarios, dtype=torch.float64)
     bound = torch.empty(scenarios, dtype=torch.float64)
-    for first, drawn in _chunks(source, scenarios, periods):
-        rows = slice(first, first + len(drawn))
-        total[rows] = mean_costs(policy, graph, drawn, warm_up, whole_units)
-        if programme:
-            bound[rows] = programme_bound(graph, drawn, warm_up)
-        elif source.count is not None:
-            bound[rows] = perfect_information(graph, drawn, warm_up)
-        elif reference is not None:
-            twin = 0.0 if reference.twin is None else reference.twin(graph, drawn)[:, warm_up:].double().mean(1)
-            over[rows] = total[rows] - (reference.value if reference.twin is None else twin)
-        if on_chunk is not None:
-            on_chunk(len(drawn))
+    with threads_for(torch.device("cpu")) as threads:
+        for first, drawn in _chunks(source, scenarios, periods):
+            rows = slice(first, first + len(drawn))
+
+            def cost_of(part: Tensor, drawn: Scenarios = drawn) -> Tensor:
+                return mean_costs(policy, graph, drawn[part], warm_up, whole_units)
+
+            total[rows] = torch.cat(threads.map(cost_of, graph, len(drawn)))
+            if programme:
+                bound[rows] = programme_bound(graph, drawn, warm_up)
+            elif source.count is not None:
+                bound[rows] = perfect_information(graph, drawn, warm_up)
+            elif reference is not None:
+                twin = 0.0 if reference.twin is None else reference.twin(graph, drawn)[:, warm_up:].double().mean(1)
+                over[rows] = total[rows] - (reference.value if reference.twin is None else twin)
+            if on_chunk is not None:
+                on_chunk(len(drawn))
     if programme or source.count is not None:
         text = LINEAR_PROGRAMME if programme else PERFECT_INFORMATION
         reference, over = Reference("lower_bound", float(bound.mean()), text), total - bound
@@ -207,6 +215,6 @@ def mean_costs(
 
 def _chunks(source: ScenarioSource, scenarios: int, periods: int) -> Iterator[tuple[int, Scenarios]]:
     """All scenarios, as many at once as `CELLS` allows."""
-    chunk = max(1, min(1024, CELLS // (periods * source.graph.nodes)))
+    chunk = max(1, min(MOST, CELLS // (periods * source.graph.nodes)))
     for first in range(0, scenarios, chunk):
         yield first, source.sample(first, min(first + chunk, scenarios), periods)

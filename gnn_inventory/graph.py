@@ -92,11 +92,14 @@ class InventoryGraph(Data):
                 if field.startswith("initial"):
                     values[f"{field}_by_flow"] = _truths(value.times == "mean_flow" for value in ranges)
         mean_and_std = [moments(node) for node in nodes]
-        whole = nx.Graph(parsed.links.keys())
-        parts = list(nx.connected_components(whole))
-        part = {name: number for number, names_in in enumerate(parts) for name in names_in}
         directed = nx.DiGraph(parsed.links.keys())
-        depths = [nx.dag_longest_path_length(directed.subgraph(names_in), weight="") for names_in in parts]
+        parts = list(nx.weakly_connected_components(directed))
+        part = {name: number for number, names_in in enumerate(parts) for name in names_in}
+        longest = dict.fromkeys(names, 0)  # links on the longest path to a node
+        for name in nx.topological_sort(directed):
+            for below in directed.successors(name):
+                longest[below] = max(longest[below], longest[name] + 1)
+        depths = [max(longest[name] for name in names_in) for names_in in parts]
         return cls(
             edge_index=torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous(),
             num_nodes=len(names),

@@ -37,13 +37,21 @@ class SyntheticDemand(ScenarioSource):
             raise InputError(f"{network.name}: demand is a panel of sales; name the panel's file: demand.panel=FILE")
         self.graph = InventoryGraph.from_network(network)
         self._key = (seed, STREAMS[stream])
-        names = list(network.nodes)
-        self._columns = torch.tensor([names.index(name) for name in network.customers], dtype=torch.int64)
-        self._distributions = [network.location(name).distribution for name in network.customers]
-        self._tables = [cumulative(distribution) for distribution in self._distributions]
-        factor = np.linalg.cholesky(network.correlation) if len(names) else network.correlation
-        self._factor = torch.tensor(factor, dtype=torch.float64)
-        self._independent = bool((network.correlation == np.eye(len(network.correlation))).all())
+        column = {name: number for number, name in enumerate(network.nodes)}
+        self._columns = torch.tensor([column[name] for name in network.customers], dtype=torch.int64)
+        groups: dict[object, list[int]] = {}
+        for number, name in enumerate(network.customers):
+            groups.setdefault(network.location(name).distribution, []).append(number)
+        normal = [(number, item) for item, numbers in groups.items() if isinstance(item, Normal) for number in numbers]
+        self._normal = torch.tensor([number for number, _ in normal], dtype=torch.int64)
+        self._mean, self._std = (
+            torch.tensor([getattr(item, field) for _, item in normal], dtype=torch.float64) for field in ("mean", "std")
+        )
+        self._lowest = torch.tensor([0.0 if item.clip else -math.inf for _, item in normal], dtype=torch.float64)
+        tables = [(cumulative(item), torch.tensor(numbers)) for item, numbers in groups.items()]
+        self._discrete = [(table, numbers) for table, numbers in tables if table is not None]
+        correlation = network.correlation
+        self._factor = None if correlation is None else torch.tensor(np.linalg.cholesky(correlation), dtype=torch.float64)
 
     def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:
         """Scenarios `first` to `last - 1` over `periods` periods from period `start` on."""
@@ -70,17 +78,14 @@ class SyntheticDemand(ScenarioSource):
 
     def _values(self, noise: Tensor) -> Tensor:
         """Demand [.., C] from independent standard normal variables [.., C]."""
-        if not self._independent:
+        if self._factor is not None:
             noise = noise @ self._factor.t()
         values = torch.empty(noise.shape, dtype=torch.float32)
-        for column, (distribution, table) in enumerate(zip(self._distributions, self._tables, strict=True)):
-            normal = noise[..., column]
-            if isinstance(distribution, Normal):
-                drawn = distribution.mean + distribution.std * normal
-                values[..., column] = drawn.clamp_min(0.0) if distribution.clip else drawn
-            else:
-                assert table is not None
-                values[..., column] = torch.searchsorted(table, torch.special.ndtr(normal).contiguous()).to(torch.float32)
+        normal = torch.maximum(self._mean + self._std * noise[..., self._normal], self._lowest)
+        values[..., self._normal] = normal.to(torch.float32)
+        for table, columns in self._discrete:  # locations of the same distribution together
+            chances = torch.special.ndtr(noise[..., columns]).contiguous()
+            values[..., columns] = torch.searchsorted(table, chances).to(torch.float32)
         return values
 
 

@@ -69,7 +69,8 @@ def _relaxed(network: Network) -> _Relaxed | None:
     if len(network.links) != len(stores) + 1:
         return None
     mean, deviation = np.array([item.mean for item in normal]), np.array([item.std for item in normal])
-    variance = float(deviation @ network.correlation @ deviation)
+    correlation = np.eye(len(deviation)) if network.correlation is None else network.correlation
+    variance = float(deviation @ correlation @ deviation)
     store_lead_time = int(number(network.links[hubs[0], network.customers[0]].lead_time))
     warehouse_lead_time = int(number(link_into(network, hubs[0]).lead_time))
     tau = float(np.sqrt((store_lead_time + 1) * deviation.sum() ** 2 + warehouse_lead_time * variance))

@@ -27,14 +27,14 @@ class Network:
         nodes: name -> supplier or location, sorted by name; the order of the node axis.
         links: (u, v) -> link, sorted; the order of the link axis.
         customers: names of the locations with demand, in the order in which the network lists them.
-        correlation: between the demands of the customers, in their order [C, C].
+        correlation: between the demands of the customers, in their order [C, C]; None where they are independent.
     """
 
     name: str
     nodes: dict[str, Supplier | Location]
     links: dict[tuple[str, str], Link]
     customers: tuple[str, ...]
-    correlation: np.ndarray
+    correlation: np.ndarray | None
 
     def location(self, name: str) -> Location:
         """The location of that name."""
@@ -159,26 +159,27 @@ def _cycles(network: nx.DiGraph) -> list[list[Hashable]]:
     return [[edge[0] for edge in nx.find_cycle(network.subgraph(part))] for part in parts]
 
 
-def _correlation(value: Any, customers: int, name: str, problems: list[str]) -> np.ndarray:
-    """The correlation matrix of the customers' demands [C, C]."""
-    independent = np.eye(customers)
+def _correlation(value: Any, customers: int, name: str, problems: list[str]) -> np.ndarray | None:
+    """The correlation matrix of the customers' demands [C, C]; None where they are independent, or where it is not valid."""
     if value is None:
-        return independent
+        return None
     if not isinstance(value, dict):
         problems.append(problem(name, "demand", value, "a mapping, such as {correlation: 0.5}"))
-        return independent
+        return None
     try:
         parsed = NetworkDemand.model_validate(value)
     except ValidationError as error:
         problems += problems_of(error, NetworkDemand, f"{name}: demand")
-        return independent
+        return None
     given = parsed.correlation
     if isinstance(given, list):
         matrix = np.array(given) if len({len(row) for row in given}) == 1 else np.zeros((0, 0))
         if matrix.shape != (customers, customers):
             expected = f"a number, or {customers} rows of {customers} numbers, one per location with demand"
             problems.append(problem(name, "demand.correlation", given, expected))
-            return independent
+            return None
+    elif given == 0:
+        return None
     else:
         matrix = np.full((customers, customers), given)
         np.fill_diagonal(matrix, 1.0)
@@ -188,7 +189,7 @@ def _correlation(value: Any, customers: int, name: str, problems: list[str]) -> 
         if not isinstance(given, list) and customers > 1:
             expected += f" (for {customers} locations: between {-1 / (customers - 1):.4g} and 1, both excluded)"
         problems.append(problem(name, "demand.correlation", given, expected))
-        return independent
+        return None
     return matrix
 
 

@@ -13,7 +13,7 @@ from gnn_inventory.errors import UsageError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.training.processes import Processes, processes, this_process
 
-__all__ = ["Machine", "Threads", "choose_device", "machine"]
+__all__ = ["Machine", "Threads", "choose_device", "machine", "threads_for"]
 
 ROWS = 4096
 """Nodes and links, of all scenarios together, below which more threads only get into each other's way."""
@@ -76,17 +76,24 @@ class Machine:
 
 
 @contextmanager
-def machine(name: str) -> Iterator[Machine]:
-    """The machine with a device of that name; a GPU has enough to do with one thread."""
-    device, count = choose_device(name), torch.get_num_threads()
+def threads_for(device: torch.device) -> Iterator[Threads]:
+    """The threads that torch may use; a GPU has enough to do with one."""
+    count = torch.get_num_threads()
     threads = Threads(1 if device.type == "cuda" else count)
     try:
-        with processes(device) as together:
-            yield Machine(device, threads, together)
+        yield threads
     finally:
         torch.set_num_threads(count)
         if threads.pool is not None:
             threads.pool.shutdown()
+
+
+@contextmanager
+def machine(name: str) -> Iterator[Machine]:
+    """The machine with a device of that name."""
+    device = choose_device(name)
+    with threads_for(device) as threads, processes(device) as together:
+        yield Machine(device, threads, together)
 
 
 def choose_device(name: str) -> torch.device:
