@@ -23,10 +23,10 @@ PERIODS, REPEATS = 50, 5
 ROUNDS = 2
 STORES_21 = [[6, 6, 6, 0, 6, 5, 5] * 3, [1, 1, 1, 1, 1, 0, 2] * 3, [5, 5, 5, 5, 4, 6, 5] * 3]
 NETWORKS: list[tuple[str, Callable[[], nx.DiGraph], int]] = [
-    ("one warehouse, 5 stores", lambda: gi.one_warehouse(stores=5), 1024),
+    ("one warehouse, 5 stores", lambda: gi.one_warehouse(stores=5), 2048),
     ("one warehouse, 50 stores", lambda: gi.one_warehouse(stores=50), 256),
-    ("3 warehouses, 21 stores", lambda: gi.many_warehouses(lead_times=STORES_21, **THREE), 128),
-    ("random, 1000 locations", lambda: layered(1000), 8),
+    ("3 warehouses, 21 stores", lambda: gi.many_warehouses(lead_times=STORES_21, **THREE), 512),
+    ("random, 1000 locations", lambda: layered(1000), 16),
 ]
 THREE = {
     "warehouse": {"holding_cost": [0.3, 0.4, 0.2]},

@@ -56,7 +56,7 @@ def proportional(
 
 def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> LinkPerScenario:
     """What locations that cannot hold stock ship where nothing was asked of them: equal parts [B, E]."""
-    outbound = graph.outbound_count().clamp_min(1).to(stock.dtype)
+    outbound = graph.outbound.clamp_min(1).to(stock.dtype)
     part = torch.where(graph.holds_stock | asked, 0.0, stock / outbound)
     return part.index_select(1, graph.source)
 

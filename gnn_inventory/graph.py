@@ -63,6 +63,7 @@ class InventoryGraph(Data):
         ship_capacity: most that leaves a node in a period [N], inf where there is no limit.
         link_capacity: most that is ordered on a link in a period [E], inf where there is no limit.
         is_supplier, holds_stock, has_demand, lost: truths per node [N].
+        inbound, outbound: links that enter and that leave each node [N], integers.
         mean_demand, std_demand: of the customers' demand per period [N]; 0 where a panel holds the demand.
         depth: links on the longest path.
         component: number of the connected part of the network that each node belongs to [N].
@@ -100,8 +101,11 @@ class InventoryGraph(Data):
             for below in directed.successors(name):
                 longest[below] = max(longest[below], longest[name] + 1)
         depths = [max(longest[name] for name in names_in) for names_in in parts]
+        edge_index = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous()
         return cls(
-            edge_index=torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).t().contiguous(),
+            edge_index=edge_index,
+            inbound=torch.bincount(edge_index[1], minlength=len(names)),
+            outbound=torch.bincount(edge_index[0], minlength=len(names)),
             num_nodes=len(names),
             labels=names,
             depth=max(depths),
@@ -189,18 +193,7 @@ class InventoryGraph(Data):
 
     def _shares(self, dtype: torch.dtype) -> Tensor:
         """The part of its target's flow that a link carries [E]."""
-        return 1.0 / self.inbound_count()[self.target].to(dtype)
-
-    def inbound_count(self) -> Tensor:
-        """Links that enter each node [N], integers."""
-        return self._count(self.target)
-
-    def outbound_count(self) -> Tensor:
-        """Links that leave each node [N], integers."""
-        return self._count(self.source)
-
-    def _count(self, ends: Tensor) -> Tensor:
-        return ends.new_zeros(self.nodes).index_add(0, ends, torch.ones_like(ends))
+        return 1.0 / self.inbound[self.target].to(dtype)
 
     def to_dtype(self, dtype: torch.dtype) -> "InventoryGraph":
         """The same graph with its floating-point values in another precision."""

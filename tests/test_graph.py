@@ -91,7 +91,10 @@ def test_types_and_shapes(name):
     graph = InventoryGraph.from_network(gi.load_network(name))
     assert graph.edge_index.dtype == torch.int64
     for key, value in tensors(graph).items():
-        assert key in ("edge_index", "component", "component_depth") or value.dtype in (torch.float32, torch.bool), key
+        assert key in ("edge_index", "component", "component_depth", "inbound", "outbound") or value.dtype in (
+            torch.float32,
+            torch.bool,
+        ), key
     assert all(graph[key].dtype == graph[f"{key}_span"].dtype == torch.float32 for key in FLOAT_FIELDS)
     assert all(graph[key].shape == (graph.nodes,) for key in FLOAT_FIELDS[:4])
     assert all(graph[key].shape == (graph.links,) for key in FLOAT_FIELDS[4:])

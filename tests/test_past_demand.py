@@ -80,7 +80,7 @@ def test_a_season_ago_by_hand():
         expected = float(past[0, WINDOW + ahead, store]) / before - 1
         assert float(rises[0, store, ahead]) == pytest.approx(min(max(expected, -1), 3), rel=1e-4, abs=1e-5)
     warehouse = graph.labels.index("warehouse_1")
-    inbound = graph.inbound_count().tolist()
+    inbound = graph.inbound.tolist()
     served = [v for u, v in graph.edge_index.t().tolist() if u == warehouse]
     below = [sum(float(past[0, period, v]) / inbound[v] for v in served) for period in range(policy.window)]
     expected = below[WINDOW] / (sum(below[:WINDOW]) / WINDOW) - 1

@@ -32,7 +32,7 @@ class BaseStock(Policy):
         self._refuse(graph)
         self.places = tuple(graph.places)
         self.levels = nn.Parameter(self._start(graph))
-        self.shares = nn.Parameter(torch.zeros(graph.links if bool((graph.inbound_count() > 1).any()) else 0))
+        self.shares = nn.Parameter(torch.zeros(graph.links if bool((graph.inbound > 1).any()) else 0))
 
     def set_levels(self, graph: InventoryGraph, levels: Mapping[str, float]) -> None:
         """Set the level of each location by name [S, units], on a graph whose mean demand is known."""
@@ -94,8 +94,8 @@ class EchelonBaseStock(BaseStock):
         return level
 
     def _refuse(self, graph: InventoryGraph) -> None:
-        if bool((graph.inbound_count() > 1).any()):
-            name = graph.labels[int((graph.inbound_count() > 1).nonzero()[0])]
+        if bool((graph.inbound > 1).any()):
+            name = graph.labels[int((graph.inbound > 1).nonzero()[0])]
             raise UnsupportedNetworkError(
                 f"policy {self._kind}: got location '{name}' with several sources, whose stock then belongs to no "
                 "one echelon; expected one link into each location; use base_stock or message_passing"

@@ -1,6 +1,5 @@
 """Message passing on the supply network: the same weights run on any graph."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +11,7 @@ from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
+from gnn_inventory.policies.supply_conv import SupplyConv
 from gnn_inventory.types import Float, LinkValues, NodeValues, Past
 
 __all__ = ["MessagePassing"]
@@ -23,52 +23,6 @@ SMALLEST_DEVIATION = 0.1
 """In units of mean flow: what a position is divided by is no smaller."""
 LARGEST_RISE = 3.0
 """Of demand over its mean a season ago: what is beyond is taken for this."""
-
-
-class SupplyConv(nn.Module):
-    """One round: links hear both ends, nodes hear their links.
-
-    .. math::
-        m_e = silu(A x_u + B x_v + C z_e), \\quad
-        x_v' = x_v + silu(D x_v + F \\sum_{e \\to v} w^{in}_e m_e + G \\sum_{v \\to e} w^{out}_e m_e)
-
-    with weights w, the share of each link in the mean flow through the node: so messages add up as units of stock do,
-    whatever the number of links.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.from_source = nn.Linear(width, width, bias=False)
-        self.from_target = nn.Linear(width, width, bias=False)
-        self.from_link = nn.Linear(width, width)
-        self.update_node = nn.Linear(3 * width, width)
-
-    def on(self, graph: InventoryGraph) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Put the round on a network: what does not change per period is computed here, once.
-
-        A node has two rows, one for each side of its links, so that one product, one gather and one sum do for both.
-
-        Returns:
-            x [B, N, F], z [B, E, F], shares [1 or B, 2, E, 1] of each link in the flow into its target and out of its source
-            -> x' [B, N, F] and m [B, E, F].
-        """
-        nodes, links, width = graph.nodes, graph.links, self.from_link.in_features
-        to_links = torch.cat([self.from_source.weight, self.from_target.weight])
-        own, heard = self.update_node.weight.split([width, 2 * width], dim=1)
-        said = torch.cat([2 * graph.source, 2 * graph.target + 1])
-        hears = torch.cat([2 * graph.target, 2 * graph.source + 1])
-
-        def once(x: Tensor, z: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-            size = len(x)
-            ends = functional.linear(x, to_links).view(size, 2 * nodes, width).index_select(1, said)
-            ends = ends.view(size, 2, links, width).sum(1)
-            message = functional.silu(ends + self.from_link(z))
-            parts = (message.unsqueeze(1) * shares).view(size, 2 * links, width)
-            sums = x.new_zeros(size, 2 * nodes, width).index_add(1, hears, parts).view(size * nodes, 2 * width)
-            before = torch.addmm(functional.linear(x, own, self.update_node.bias).view(size * nodes, width), sums, heard.t())
-            return x + functional.silu(before).view_as(x), message
-
-        return once
 
 
 @dataclass(frozen=True)
@@ -170,9 +124,9 @@ class MessagePassing(Policy):
         source, target, slots = graph.source, graph.target, graph.slots
         before = None if self.recent else self._terms(graph, known)  # with a window they move with it
         lead_time = known.parameters.lead_time
-        pad = (0, self.slots - slots)
+        pad = self.slots - slots
         after = (torch.arange(slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
-        several = bool((graph.inbound_count() > 1).any())
+        several = bool((graph.inbound > 1).any())
         rounds = [cast(SupplyConv, layer).on(graph) for layer in self.rounds]
         of_nodes, of_links = _side_by_side(self.order_of_target, self.keep), _side_by_side(self.order, self.balance)
 
@@ -187,7 +141,7 @@ class MessagePassing(Policy):
             echelon = echelon_position(graph, position, terms.out_of) - terms.level
             position = position - terms.periods
             positions = torch.stack([position, echelon, position * terms.scale, echelon * terms.scale], dim=-1)
-            parts = [on_hand.unsqueeze(-1), positions, functional.pad(inbound, pad)]
+            parts = [on_hand.unsqueeze(-1), positions, inbound, *_empty(inbound, pad)]
             if self.recent:
                 parts.append(_below(graph, recent).transpose(1, 2) / terms.node_flow.unsqueeze(-1))
             if self.season:
@@ -200,7 +154,7 @@ class MessagePassing(Policy):
             if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
                 late = (inbound.index_select(1, target) * after).sum(-1) - terms.sooner
             late = late.unsqueeze(-1)
-            z = functional.silu(terms.link_facts + self.link_state(torch.cat([functional.pad(transit, pad), late], dim=-1)))
+            z = functional.silu(terms.link_facts + self.link_state(torch.cat([transit, *_empty(transit, pad), late], dim=-1)))
             for once in rounds:
                 x, message = once(x, z, terms.shares)
                 z = z + message
@@ -248,6 +202,11 @@ class MessagePassing(Policy):
         return f"MessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
 
 
+def _empty(transit: Tensor, slots: int) -> list[Tensor]:
+    """What stands for further slots, in which nothing is on its way; nothing where there are none."""
+    return [transit.new_zeros(*transit.shape[:-1], slots)] if slots else []
+
+
 def _side_by_side(*layers: nn.Linear) -> tuple[Tensor, Tensor]:
     """Weight and bias of the layers as one; 0 where a layer has no bias."""
     weights: list[Tensor] = [layer.weight for layer in layers]
@@ -276,7 +235,7 @@ def node_features(graph: InventoryGraph, known: Known, cover: Cover) -> Float[Te
         graph.has_demand.to(flow.dtype).unsqueeze(0),
         graph.holds_stock.to(flow.dtype).unsqueeze(0),
         graph.is_supplier.to(flow.dtype).unsqueeze(0),
-        1.0 / graph.inbound_count().clamp_min(1).to(flow.dtype).unsqueeze(0),
+        1.0 / graph.inbound.clamp_min(1).to(flow.dtype).unsqueeze(0),
         cover.fractile,
         cover.deviation,
         cover.echelon_periods / 10,

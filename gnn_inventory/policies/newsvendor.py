@@ -103,7 +103,7 @@ class NewsvendorQuantile(Policy):
     def _refuse(self, graph: InventoryGraph) -> None:
         """Raise where a location has several sources, or where returns would have to be shipped by a location."""
         name = type(self).__name__
-        several = graph.inbound_count() > 1
+        several = graph.inbound > 1
         if bool(several.any()):
             where = graph.labels[int(several.nonzero()[0])]
             raise UnsupportedNetworkError(

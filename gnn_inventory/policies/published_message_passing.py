@@ -78,7 +78,7 @@ class PublishedMessagePassing(Policy):
         bought = bought.new_zeros(len(bought), nodes).index_add(1, graph.target, bought)
         costs = (parameters.holding_cost, parameters.underage_cost, parameters.price, bought)
         facts = (*costs, known.mean_demand, known.std_demand)
-        rounds = max(int(graph.depth) - 1, 2 if bool((graph.inbound_count() > 1).any()) else 1)
+        rounds = max(int(graph.depth) - 1, 2 if bool((graph.inbound > 1).any()) else 1)
 
         def aggregate(edges: Tensor, at: Tensor, scale: Tensor) -> Tensor:
             total = edges.new_zeros(len(edges), nodes + 1, edges.shape[2]).index_add(1, at, edges)

@@ -53,7 +53,7 @@ class Coverage:
             "backlogged demand": ~graph.lost & sells,
             "prices": graph.price + graph.price_span > 0,
             "unit costs": graph.unit_cost + graph.unit_cost_span > 0,
-            "locations with several sources": graph.inbound_count() > 1,
+            "locations with several sources": graph.inbound > 1,
             "locations that ship and sell": sells & (torch.bincount(graph.source, minlength=graph.nodes) > 0),
             "locations that cannot hold stock": ~graph.holds_stock & ~graph.is_supplier,
             "capacities": torch.cat([graph.ship_capacity, graph.link_capacity]).isfinite(),
