@@ -39,7 +39,7 @@ def proportional(
     """
     stock = on_hand.clamp_min(0.0)
     desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
-    asked = torch.zeros_like(stock).index_add(1, graph.source, desired)
+    asked = torch.zeros_like(stock).scatter_add(1, graph.source.expand_as(desired), desired)
     # comparisons come first and divisors are no smaller than SMALL: no NaN or infinity may come into the gradient
     limited = asked > graph.ship_capacity
     limit = torch.where(limited, graph.ship_capacity.nan_to_num(posinf=0.0) / torch.where(limited, asked, 1.0), 1.0)

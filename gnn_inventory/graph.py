@@ -188,7 +188,8 @@ class InventoryGraph(Data):
         """The sum of a value over each node and all that it supplies; where several links enter a node, each has a part of it."""
         share, total = self._shares(values.dtype), values
         for _ in range(int(self.depth)):
-            total = values.index_add(1, self.source, total.index_select(1, self.target) * share)
+            below = total.index_select(1, self.target) * share
+            total = values.scatter_add(1, self.source.expand_as(below), below)
         return total
 
     def _shares(self, dtype: torch.dtype) -> Tensor:

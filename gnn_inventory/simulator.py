@@ -88,14 +88,14 @@ def step(
     Returns:
         The state at the start of the next period, and what happened in this one.
     """
-    shipped = torch.zeros_like(state.on_hand).index_add(1, graph.source, orders)
+    shipped = torch.zeros_like(state.on_hand).scatter_add(1, graph.source.expand_as(orders), orders)
     available = state.on_hand - shipped.masked_fill(graph.is_supplier, 0.0)
     net = available - demand
     left, unmet = net.clamp_min(0.0), (-net).clamp_min(0.0)
     remaining = torch.where(graph.lost, left, net)
     pipeline = torch.nn.functional.pad(state.in_transit, (0, 1)) + orders.unsqueeze(-1) * timing.arrival
     arrivals = pipeline[..., 0]
-    on_hand = remaining.index_add(1, graph.target, arrivals)
+    on_hand = remaining.scatter_add(1, graph.target.expand_as(arrivals), arrivals)
     backlog_before, backlog_after = (-state.on_hand).clamp_min(0.0), (-on_hand).clamp_min(0.0)
     sales = demand + backlog_before - torch.where(graph.lost, unmet, backlog_after)
     node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales

@@ -94,7 +94,7 @@ def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkVa
     echelon = position
     for step in range(int(graph.depth) - 1):
         below = echelon.index_select(1, graph.target) * out_of
-        deeper = position.expand(len(below), -1).index_add(1, graph.source, below)
+        deeper = position.expand(len(below), -1).scatter_add(1, graph.source.expand_as(below), below)
         echelon = torch.where(step + 1 < graph.component_depth, deeper, echelon)
     return echelon
 

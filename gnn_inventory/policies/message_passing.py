@@ -32,7 +32,7 @@ class _Terms:
     node_flow: NodeValues
     link_flow: LinkValues
     out_of: LinkValues
-    shares: Tensor
+    shares: tuple[Tensor, Tensor]
     periods: NodeValues
     level: NodeValues
     scale: NodeValues
@@ -136,7 +136,9 @@ class MessagePassing(Policy):
             on_hand = seen.on_hand / terms.node_flow
             transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
             inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, slots)
-            inbound = inbound.index_add(1, target, seen.in_transit) / terms.node_flow.unsqueeze(-1)
+            inbound = inbound.scatter_add(
+                1, target.unsqueeze(-1).expand_as(seen.in_transit), seen.in_transit
+            ) / terms.node_flow.unsqueeze(-1)
             position = on_hand + inbound.sum(-1)
             echelon = echelon_position(graph, position, terms.out_of) - terms.level
             position = position - terms.periods
@@ -148,22 +150,21 @@ class MessagePassing(Policy):
                 parts.append(self._season(graph, seen.past_demand))
             if self.calendar:
                 parts.append(seen.calendar.expand(*on_hand.shape, -1))
-            state = torch.cat(parts, dim=-1)
-            x = functional.silu(terms.node_facts + self.node_state(state))
+            x = functional.silu(terms.node_facts + self.node_state(torch.cat(parts, dim=-1).transpose(0, 1)))
             late = on_hand.new_zeros(len(on_hand), graph.links)
             if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
                 late = (inbound.index_select(1, target) * after).sum(-1) - terms.sooner
-            late = late.unsqueeze(-1)
-            z = functional.silu(terms.link_facts + self.link_state(torch.cat([transit, *_empty(transit, pad), late], dim=-1)))
+            on_links = torch.cat([transit, *_empty(transit, pad), late.unsqueeze(-1)], dim=-1)
+            z = functional.silu(terms.link_facts + self.link_state(on_links.transpose(0, 1)))
             for once in rounds:
-                x, message = once(x, z, terms.shares)
+                x, message = once(x, z, *terms.shares)
                 z = z + message
-            of_target, keep = functional.linear(x, *of_nodes).unbind(-1)
-            of_link, balance = functional.linear(z, *of_links).unbind(-1)
+            of_target, keep = (value.t() for value in functional.linear(x, *of_nodes).unbind(-1))
+            of_link, balance = (value.t() for value in functional.linear(z, *of_links).unbind(-1))
             of_target = of_target + self.order_of_state(positions).squeeze(-1)
-            wanted = of_link + self.order_of_lateness(late).squeeze(-1) + of_target.index_select(1, target)
+            wanted = of_link + self.order_of_lateness(late.unsqueeze(-1)).squeeze(-1) + of_target.index_select(1, target)
             orders = functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow
-            short = torch.zeros_like(on_hand).index_add(1, source, orders) - seen.on_hand.clamp_min(0.0)
+            short = torch.zeros_like(on_hand).scatter_add(1, source.expand_as(orders), orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
             cut = balance * terms.burden * short.index_select(1, source)
             orders = functional.softplus(wanted - cut / terms.link_flow, beta=SHARPNESS) * terms.link_flow
@@ -182,14 +183,14 @@ class MessagePassing(Policy):
             known.node_flow,
             known.link_flow,
             out_of,
-            torch.stack([into, out_of], dim=1).unsqueeze(-1),
+            (into.t().unsqueeze(-1), out_of.t().unsqueeze(-1)),
             cover.periods,
             level=cover.echelon_periods + cover.fractile * cover.deviation,
             scale=1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION),
             sooner=cover.longest[:, target] - known.parameters.lead_time,
             burden=spread / total.clamp_min(1e-12)[:, source],
-            node_facts=self.node_facts(node_features(graph, known, cover)),
-            link_facts=self.link_facts(link_features(graph, known)),
+            node_facts=self.node_facts(node_features(graph, known, cover).transpose(0, 1)),
+            link_facts=self.link_facts(link_features(graph, known).transpose(0, 1)),
         )
 
     def _season(self, graph: InventoryGraph, past: Past) -> Float[Tensor, "scenario node channel"]:

@@ -29,29 +29,31 @@ class SupplyConv(nn.Module):
         self.from_link = nn.Linear(width, width)
         self.update_node = nn.Linear(3 * width, width)
 
-    def on(self, graph: InventoryGraph) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Put the round on a network: what does not change per period is computed here, once.
+    def on(self, graph: InventoryGraph) -> Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Put the round on a network.
 
-        A node has two rows, one for each side of its links, so that one product, one gather and one sum do for both.
+        The axis of nodes and links comes first here: a row of a gather or a sum is then one piece of memory.
 
         Returns:
-            x [B, N, F], z [B, E, F], shares [1 or B, 2, E, 1] of each link in the flow into its target and out of its source
-            -> x' [B, N, F] and m [B, E, F].
+            x [N, B, F], z [E, B, F], shares [E, 1 or B, 1] of each link in the flow into its target and in that out of its
+            source -> x' [N, B, F] and m [E, B, F].
         """
-        nodes, links, width = graph.nodes, graph.links, self.from_link.in_features
-        to_links = torch.cat([self.from_source.weight, self.from_target.weight])
-        own, heard = self.update_node.weight.split([width, 2 * width], dim=1)
-        said = torch.cat([2 * graph.source, 2 * graph.target + 1])
-        hears = torch.cat([2 * graph.target, 2 * graph.source + 1])
+        source, target = graph.source, graph.target
+        own, inbound, outbound = self.update_node.weight.chunk(3, dim=1)
 
-        def once(x: Tensor, z: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-            size = len(x)
-            ends = functional.linear(x, to_links).view(size, 2 * nodes, width).index_select(1, said)
-            ends = ends.view(size, 2, links, width).sum(1)
-            message = functional.silu(ends + self.from_link(z))
-            parts = (message.unsqueeze(1) * shares).view(size, 2 * links, width)
-            sums = x.new_zeros(size, 2 * nodes, width).index_add(1, hears, parts).view(size * nodes, 2 * width)
-            before = torch.addmm(functional.linear(x, own, self.update_node.bias).view(size * nodes, width), sums, heard.t())
+        def once(x: Tensor, z: Tensor, into: Tensor, out_of: Tensor) -> tuple[Tensor, Tensor]:
+            ends = _rows(self.from_source(x)).index_select(0, source) + _rows(self.from_target(x)).index_select(0, target)
+            message = functional.silu(ends.view_as(z) + self.from_link(z))
+            none, flat = x.new_zeros(len(x), x[0].numel()), (x.shape[0] * x.shape[1], x.shape[2])
+            heard_in = none.index_add(0, target, _rows(message * into)).view(flat)
+            heard_out = none.index_add(0, source, _rows(message * out_of)).view(flat)
+            before = torch.addmm(functional.linear(x.view(flat), own, self.update_node.bias), heard_in, inbound.t())
+            before = torch.addmm(before, heard_out, outbound.t())
             return x + functional.silu(before).view_as(x), message
 
         return once
+
+
+def _rows(values: Tensor) -> Tensor:
+    """[N, B, F] as [N, B F]."""
+    return values.flatten(1)
