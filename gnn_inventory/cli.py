@@ -218,6 +218,31 @@ def benchmark(
 
 
 @app.command()
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the catalogue, or a YAML file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results; gone on with if it is there.")],
+    vary: Annotated[list[str], typer.Option("--vary", help="key=range, such as 'policy.width={choice: [16, 32]}'.")],
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Of all processes and calls together.")] = 20,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value, such as training.epochs=5.")] = None,
+) -> None:
+    """Try settings of a recipe, chosen by Optuna, judged on dev scenarios; several processes may share a folder."""
+    from gnn_inventory.benchmark.sweep import Sweep, run_sweep, write_sweep
+    from gnn_inventory.files import parse_yaml
+    from gnn_inventory.training.recipe import load_recipe
+
+    loaded = load_recipe(recipe, list(settings or []))
+    with progress_bar(None, "sweep") as bar:
+        try:
+            rows = run_sweep(Sweep(parse_yaml(loaded.to_yaml(), recipe), loaded.name, vary, trials), output, parts_of(*bar))
+        except KeyboardInterrupt:
+            raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
+    best = write_sweep(rows, output)
+    print(
+        f"{output}: {len(rows)} trials; best dev {best['dev']:.4f} in trial {best['trial']}, its recipe in {output / 'best.yaml'}"
+    )
+
+
+@app.command()
 def transfer(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of the policies to transfer.")],
     to: Annotated[

@@ -10,6 +10,7 @@ from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.training.data import Batch
 from gnn_inventory.training.horizon import costs_within
 from gnn_inventory.training.machine import Machine
+from gnn_inventory.training.memory import give_back_large_blocks
 from gnn_inventory.training.processes import Processes
 from gnn_inventory.types import PerPeriod
 
@@ -29,6 +30,8 @@ def gradient(policy: Policy, batch: Batch, machine: Machine, stretch: int = 0, r
     Returns:
         Cost per location with demand of each scenario of this process and period [B, T].
     """
+    if stretch:
+        give_back_large_blocks()
     graph, scenarios = batch.graph, batch.scenarios
     parameters = [value for value in policy.parameters() if value.requires_grad]
     weights = scenarios.demand.new_ones(len(scenarios))

@@ -1,0 +1,99 @@
+"""Sweeps: every trial is a run, judged on dev; they are gone on with, and shared."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from gnn_inventory.benchmark.sweep import Sweep, run_sweep, write_sweep
+from gnn_inventory.cli import main
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.training.run_folder import RunFolder
+
+VARY = ["training.learning_rate={log_uniform: [0.001, 0.01]}", "policy.width={choice: [4, 8]}"]
+
+
+def sweep(quick, trials=3, vary=VARY, **training):
+    content = yaml.safe_load(quick.read_text())
+    return Sweep({**content, "training": {**content["training"], **training}}, "quick", vary, trials)
+
+
+def test_the_best_trial_is_the_run_with_the_lowest_dev_cost(quick, tmp_path):
+    folder = tmp_path / "sweep"
+    best = write_sweep(run_sweep(sweep(quick), folder), folder)
+    devs = {}
+    for number in range(3):
+        run = RunFolder(folder / "trials" / str(number))
+        devs[number] = min(line["dev"] for line in run.metrics())
+        assert 0.001 <= run.recipe().training.learning_rate <= 0.01
+        assert run.recipe().policy["width"] in (4, 8)
+    assert best["trial"] == min(devs, key=lambda number: devs[number])
+    assert best["dev"] == pytest.approx(min(devs.values()))
+    assert (folder / "best.yaml").read_text() == RunFolder(folder / "trials" / str(best["trial"])).recipe_file.read_text()
+    with open(folder / "table.csv") as file:
+        assert [int(row["trial"]) for row in csv.DictReader(file)] == sorted(devs, key=lambda number: devs[number])
+    more = run_sweep(sweep(quick, trials=4), folder)
+    assert [row["dev"] for row in more[:3]] == pytest.approx(list(devs.values())), "what is done is not done again"
+    assert len(more) == 4
+
+
+def test_killed_and_gone_on_with_by_two_processes(quick, tmp_path):
+    folder, epochs = tmp_path / "sweep", 40
+    settings = ["--set", f"training.epochs={epochs}", *[word for text in VARY for word in ("--vary", text)], "--trials", "4"]
+    command = [sys.executable, "-m", "gnn_inventory", "sweep", str(quick), "-o", str(folder), *settings]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment)
+    while not (folder / "trials" / "0" / "metrics.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = RunFolder(folder / "trials" / "0")
+    assert len(first.metrics()) < epochs, "it was killed within the first trial"
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for one in both:
+        one.communicate(timeout=300)
+        assert one.returncode == 0
+    assert [len(RunFolder(folder / "trials" / str(number)).metrics()) for number in range(4)] == [epochs] * 4
+    assert not (folder / "trials" / "4").exists()
+
+
+def test_a_trial_that_explodes_is_shown_with_its_reason(quick, tmp_path):
+    vary = ["training.learning_rate={choice: [0.001, 1.0e+30]}"]
+    rows = run_sweep(sweep(quick, 6, vary, schedule="constant", optimiser="sgd"), tmp_path / "sweep")
+    failed = [row for row in rows if row["dev"] is None]
+    assert failed, "else another seed"
+    assert all(
+        row["training.learning_rate"] == 1e30 and "try a smaller training.learning_rate" in row["failed"] for row in failed
+    )
+    assert write_sweep(rows, tmp_path / "sweep")["training.learning_rate"] == 0.001
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["policy.width", "policy.width=3", "policy.width={choice: []}", "policy.width={integers: [8, 4]}", "a={log_uniform: [0, 1]}"],
+)
+def test_a_range_that_is_none_is_one_line(quick, tmp_path, text):
+    with pytest.raises(InputError, match=r"--vary .*expected key=range"):
+        run_sweep(sweep(quick, vary=[text]), tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_other_ranges_need_another_folder(quick, tmp_path, capsys, monkeypatch):
+    run_sweep(sweep(quick, 1), tmp_path / "sweep")
+    with pytest.raises(UsageError, match="holds results of another sweep"):
+        run_sweep(sweep(quick, 1, VARY[:1]), tmp_path / "sweep")
+    assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["vary"] == VARY
+    monkeypatch.setattr(
+        sys, "argv", ["gnn-inventory", "sweep", str(quick), "-o", str(tmp_path / "other"), "--vary", "policy.widht={choice: [4]}"]
+    )
+    with pytest.raises(SystemExit):
+        main()
+    assert "widht" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
