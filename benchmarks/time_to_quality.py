@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/time_to_quality.py [RECIPE...]   (one_warehouse and serial where none is named)
 
-Prints the time to each target, to 1 % above the best of this training and, where the optimum is known, to 1 % above it. Dev is
-judged after every epoch, so a time is that of the first epoch whose end shows it.
+Recipes are the catalogue's with fewer epochs and smaller batches, for a good policy soon rather than the best one late. Prints the
+time to each target, to 1 % above the best of this training and, where the optimum is known, to 1 % above what the optimal policy
+costs on the same dev scenarios. Dev is judged after every epoch, so a time is that of the first epoch whose end shows it.
 """
 
 import sys
@@ -15,15 +16,30 @@ import torch
 
 import gnn_inventory as gi
 from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.training.data import data_of
+from gnn_inventory.training.recipe import Recipe
 from gnn_inventory.training.run_folder import RunFolder
 
+SETTINGS = {
+    "one_warehouse": ["training.epochs=10", "training.batch=256"],
+    "serial": ["training.epochs=10", "training.batch=256"],
+}
 TARGETS = {"one_warehouse": [5.34, 5.15]}
+
+
+def optimal_on_dev(recipe: Recipe) -> float | None:
+    """What the optimal policy costs on the recipe's dev scenarios, per period and location with demand; None where unknown."""
+    reference, data = gi.reference_of(build_network(recipe.mapping)), data_of(recipe)
+    if reference is None or reference.twin is None:
+        return None
+    cost = reference.twin(data.dev.graph, data.dev.scenarios)[:, data.dev_warm_up :]
+    return float(cost.double().mean()) / data.dev.graph.demand_locations
 
 
 def main() -> None:
     for name in sys.argv[1:] or ["one_warehouse", "serial"]:
-        recipe = gi.load_recipe(name)
-        reference = gi.reference_of(build_network(recipe.mapping))
+        recipe = gi.load_recipe(name, SETTINGS.get(name, ()))
+        optimum = optimal_on_dev(recipe)
         seen: list[tuple[float, float]] = []
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
@@ -37,8 +53,8 @@ def main() -> None:
         )
         targets = {f"dev {target}": target for target in TARGETS.get(name, [])}
         targets["1 % above the best of this training"] = 1.01 * result.dev_cost
-        if reference is not None:
-            targets[f"1 % above the {reference.kind.replace('_', ' ')} {reference.value:.4f}"] = 1.01 * reference.value
+        if optimum is not None:
+            targets[f"1 % above the optimal policy's {optimum:.4f}"] = 1.01 * optimum
         for text, target in targets.items():
             when = next((seconds for seconds, dev in seen if dev <= target), None)
             print(f"  {text}: {'not reached' if when is None else f'{when:.1f} s'}")

@@ -6,14 +6,14 @@ import networkx as nx
 import pytest
 
 import gnn_inventory as gi
-from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, run_transfer, write_transfer
+from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, run_transfer, write_transfer
 from gnn_inventory.cli import app
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.training.coverage import Coverage, sizes_of
+from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
 from gnn_inventory.training.recipe import recipe_of
 from gnn_inventory.training.run_folder import RunFolder
-from gnn_inventory.training.settings import Evaluation
+from gnn_inventory.training.settings import Evaluation, Training
 from tests.test_many_networks import ONE_WAREHOUSE, TRAINING
 
 ASKED = Evaluation(scenarios=8, periods=12, warm_up=4)
@@ -131,6 +131,25 @@ def test_sizes_of_a_network():
     for link in (("supplier", "a"), ("a", "b"), ("b", "s0"), ("b", "s1"), ("a", "s2")):
         network.add_edge(*link, lead_time=1)
     assert sizes_of(InventoryGraph.from_network(network)) == {"stores": 3, "depth": 3, "degree": 3}
+
+
+def test_fine_tuning_simulates_five_times_the_longest_way():
+    """By hand: serial's lead times 2 + 4 + 3 + 4 = 13; of two ways to a store, 2 + 1 and 2, the longer counts."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    network.add_node("warehouse", holding_cost=0.5)
+    network.add_node("store", holding_cost=1.0, underage_cost=9.0, unmet_demand="lost", demand={"poisson": {"mean": 5.0}})
+    network.add_edge("supplier", "warehouse", lead_time=2)
+    network.add_edge("warehouse", "store", lead_time=1)
+    network.add_edge("supplier", "store", lead_time=2)
+    chain, two_ways = (InventoryGraph.from_network(given) for given in (gi.serial(), network))
+    assert (longest_way(chain), longest_way(two_ways)) == (13, 3)
+    before = Training(periods=50, warm_up=30, dev_periods=60, dev_warm_up=40, learning_rate=0.002)
+    longer, same = (_finetuning(before, 10, graph) for graph in (chain, two_ways))
+    assert (longer.periods, longer.warm_up, longer.dev_periods, longer.dev_warm_up) == (65, 39, 65, 43)
+    assert (same.periods, same.warm_up, same.dev_periods, same.dev_warm_up) == (50, 30, 60, 40)
+    assert (longer.epochs, longer.learning_rate) == (10, pytest.approx(0.0002))
+    assert _finetuning(before, 10, None).periods == 50, "a panel is as long as it is"
 
 
 def test_the_command_line_transfers(run, tmp_path, capsys):
