@@ -110,7 +110,7 @@ def torchrun(count, *words, **options):
 SMALL = "policy.width=8 training.periods=12 training.warm_up=4 training.epochs=5 training.scenarios=40 training.dev_scenarios=8 training.dtype=float64"
 RECIPES = {
     "one_warehouse": f"{SMALL} training.batch=10 training.relative=true",
-    "any_one_warehouse": f"{SMALL} training.batch=12 training.networks=3 training.dev_networks=2",
+    "any_one_warehouse": f"{SMALL} training.batch=12 training.networks=3 training.dev_networks=8",
 }
 
 

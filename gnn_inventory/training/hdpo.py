@@ -182,9 +182,10 @@ def mean_cost(
         cost = costs(policy, graph, scenarios[rows[part]], whole_units)[:, warm_up:].double().sum(1)
         return (cost * (weights[rows[part].to(cost.device)] if isinstance(weights, Tensor) else weights)).sum()
 
-    machine.processes.need(len(scenarios), "training.dev_scenarios")
-    totals = torch.stack(machine.threads.map(total_of, graph, len(rows), DEV_CHUNK))
-    (total,) = machine.processes.sum([totals.sum()])
+    own = scenarios.demand.new_zeros(1, dtype=torch.float64)  # of a process to which none falls
+    if len(rows):
+        own = torch.stack(machine.threads.map(total_of, graph, len(rows), DEV_CHUNK)).sum().reshape(1)
+    (total,) = machine.processes.sum([own])
     return float(total) / (len(scenarios) * (scenarios.periods - warm_up) * graph.demand_locations)
 
 
