@@ -100,9 +100,8 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
     if recipe.start is not None:
         policy = _started(policy, recipe.start)
     data.introduce(policy)
-    next(
-        iter(periods(policy, data.dev.graph, data.dev.scenarios[torch.arange(1)]))
-    )  # a policy that cannot serve this network says so here
+    one = data.dev.scenarios[torch.arange(1)]
+    next(iter(periods(policy, data.dev.graph, one)))  # a policy that cannot serve this network says so here
     return policy, data
 
 
