@@ -2,11 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -150,8 +150,7 @@ def test_a_dead_process_ends_the_run_which_can_go_on(tmp_path):
     while not (folder / "checkpoint.safetensors").exists():
         assert run.poll() is None, run.communicate()[1]
         time.sleep(0.2)
-    children = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True, check=True).stdout.split()
-    os.kill(int(children[-1]), signal.SIGKILL)
+    psutil.Process(run.pid).children()[-1].kill()
     _, errors = run.communicate(timeout=120)
     assert run.returncode != 0
     assert "SIGKILL" in errors or "Signal 9" in errors
@@ -160,5 +159,5 @@ def test_a_dead_process_ends_the_run_which_can_go_on(tmp_path):
     while len(RunFolder(folder).metrics()) <= done:
         assert again.poll() is None, again.communicate()[1]
         time.sleep(0.2)
-    again.send_signal(signal.SIGTERM)
+    again.terminate()
     again.communicate(timeout=120)
