@@ -16,7 +16,7 @@ from gnn_inventory.cli import main
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.training.run_folder import RunFolder
 
-VARY = ["training.learning_rate={log_uniform: [0.001, 0.01]}", "policy.width={choice: [4, 8]}"]
+VARY = ["training.learning_rate={log_uniform: [1e-3, 0.01]}", "policy.width={choice: [4, 8]}"]
 
 
 def sweep(quick, trials=3, vary=VARY, **training):
@@ -77,7 +77,14 @@ def test_a_trial_that_explodes_is_shown_with_its_reason(quick, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["policy.width", "policy.width=3", "policy.width={choice: []}", "policy.width={integers: [8, 4]}", "a={log_uniform: [0, 1]}"],
+    [
+        "policy.width",
+        "policy.width=3",
+        "policy.width={choice: []}",
+        "policy.width={integers: [8, 4]}",
+        "a={log_uniform: [0, 1]}",
+        "a={uniform: [x, 1]}",
+    ],
 )
 def test_a_range_that_is_none_is_one_line(quick, tmp_path, text):
     with pytest.raises(InputError, match=r"--vary .*expected key=range"):
