@@ -72,24 +72,40 @@ class Rollout:
             decide = policy.start_with_future(graph, scenarios)
         else:
             decide = policy.start(graph, Known.of(graph, scenarios))
+        return cls.deciding(decide, policy.window, graph, scenarios, whole)
+
+    @classmethod
+    def deciding(cls, decide: Decide, window: int, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> "Rollout":
+        """Put decisions on a network, wherever they come from; other arguments as of `of`.
+
+        Args:
+            decide: from what is seen in a period to desired orders.
+            window: periods of past demand that are seen.
+        """
         if whole:
             graph = with_whole_capacities(graph)
         # before the history, as far as a policy looks back beyond it, stands the mean
-        earlier = max(policy.window - scenarios.history.shape[1], 0)
+        earlier = max(window - scenarios.history.shape[1], 0)
         mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
         demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
         timing, now = Timing.of(graph, scenarios.parameters), earlier + scenarios.history.shape[1]
-        return cls(graph, scenarios, decide, timing, demand, now, policy.window, whole)
+        return cls(graph, scenarios, decide, timing, demand, now, window, whole)
+
+    def observation(self, state: State, number: int) -> Observation:
+        """What is seen at the start of period `number`, the first being 0."""
+        now = self.now + number
+        past = self.demand[:, now - self.window : now].clone()  # a view would lead to the future
+        return Observation(state.on_hand, state.in_transit, past, self.scenarios.calendar[number])
 
     def period(self, state: State, number: int) -> Period:
         """Simulate period `number`, the first being 0."""
-        now = self.now + number
-        past = self.demand[:, now - self.window : now].clone()  # a view would lead to the future
-        desired = self.decide(Observation(state.on_hand, state.in_transit, past, self.scenarios.calendar[number]))
+        desired = self.decide(self.observation(state, number))
         orders = desired.orders if desired.free else proportional(self.graph, state.on_hand, desired.orders, desired.keep)
         if self.whole and not desired.free:
             orders = whole_units(self.graph, state.on_hand, orders)
-        after, outcome = step(self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, now])
+        after, outcome = step(
+            self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, self.now + number]
+        )
         return Period(state, orders, outcome, after)
 
 

@@ -1,5 +1,6 @@
 """Scenarios from distributions: normal, Poisson and negative binomial, correlated by a Gaussian copula."""
 
+import copy
 import math
 
 import numpy as np
@@ -52,6 +53,12 @@ class SyntheticDemand(ScenarioSource):
         self._discrete = [(table, numbers) for table, numbers in tables if table is not None]
         correlation = network.correlation
         self._factor = None if correlation is None else torch.tensor(np.linalg.cholesky(correlation), dtype=torch.float64)
+
+    def seeded(self, seed: int) -> "SyntheticDemand":
+        """The same demand and stream, drawn from another seed."""
+        other = copy.copy(self)
+        other._key = (seed, self._key[1])
+        return other
 
     def sample(self, first: int, last: int, periods: int, start: int = 0) -> Scenarios:
         """Scenarios `first` to `last - 1` over `periods` periods from period `start` on."""
