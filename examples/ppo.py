@@ -9,6 +9,7 @@ the gradient through the simulator. Both train a fully connected network of two 
 import sys
 import time
 
+import networkx as nx
 from stable_baselines3 import PPO
 
 import gnn_inventory as gi
@@ -16,7 +17,7 @@ import gnn_inventory as gi
 PERIODS, SCENARIOS = 50, 128
 
 
-def by_ppo(network, simulated: int) -> gi.EnvironmentPolicy:
+def by_ppo(network: nx.DiGraph, simulated: int) -> gi.EnvironmentPolicy:
     """Train by PPO on `simulated` periods, in batches of scenarios that are simulated at once."""
     environment = gi.StableBaselinesEnvironment(network, SCENARIOS, periods=PERIODS, money=10.0)
     model = PPO(
@@ -36,7 +37,7 @@ def by_ppo(network, simulated: int) -> gi.EnvironmentPolicy:
     return gi.EnvironmentPolicy(environment.vectors, lambda seen: model.predict(seen, deterministic=True)[0])
 
 
-def by_hdpo(network, simulated: int):
+def by_hdpo(network: nx.DiGraph, simulated: int) -> gi.FullyConnected:
     """Train by HDPO on as many periods."""
     scenarios, epochs = 1024, max(simulated // (1024 * PERIODS), 1)
     settings = gi.Training(scenarios=scenarios, batch=32, periods=PERIODS, epochs=epochs, learning_rate=1e-2, dev_scenarios=128)
@@ -49,9 +50,8 @@ def main() -> None:
     for name, learn in (("PPO", by_ppo), ("HDPO", by_hdpo)):
         began = time.perf_counter()
         policy = learn(network, simulated)
-        print(
-            f"{name}, {time.perf_counter() - began:.0f} s: {gi.evaluate(policy, network, scenarios=512, periods=200, warm_up=100)}"
-        )
+        took = time.perf_counter() - began
+        print(f"{name}, {took:.0f} s: {gi.evaluate(policy, network, scenarios=512, periods=200, warm_up=100)}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Environments: Gymnasium's own check, the costs of the rest of the library, many scenarios as one by one, seeds, learners."""
 
+import importlib
+import sys
+
 import gymnasium
 import networkx as nx
 import numpy as np
@@ -260,6 +263,17 @@ def test_a_panel_gives_its_items_with_what_differs_and_the_calendar():
     np.testing.assert_array_equal(demands(many, seed=1).swapaxes(0, 1), drawn.demand[numbers, :15])
 
 
+def test_demand_of_ones_own_gives_any_of_its_scenarios():
+    source = SyntheticDemand(parse_network(gi.serial()), 3, "dev")
+    environment = gi.InventoryEnvironment("serial", periods=6, source=source)
+    expected = source.sample(5, 6, 6).demand[0].numpy()
+    np.testing.assert_array_equal(demands(environment, options={"scenario": 5}), expected)
+    number = environment.reset(seed=8)[1]["scenario"]
+    assert environment.reset()[1]["scenario"] != number
+    assert environment.reset(seed=8)[1]["scenario"] == number
+    np.testing.assert_array_equal(demands(environment, seed=8), source.sample(number, number + 1, 6).demand[0].numpy())
+
+
 def order_up_to(level):
     """Actions that bring the one store's position to a level, in units of the mean flow, when 1 orders ten times the flow."""
     return lambda seen: np.clip(np.maximum(level - seen.sum(1, keepdims=True), 0.0) / 5.0 - 1.0, -1.0, 1.0)
@@ -348,6 +362,20 @@ def test_calls_that_make_no_sense():
         many.step(np.zeros((2, 4), dtype=np.float32))
     with pytest.raises(UsageError, match="autoreset_mode: got 'never'; expected one of: NextStep, SameStep, Disabled"):
         gi.InventoryVectorEnvironment("serial", 3, autoreset_mode="never")
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "words"),
+    [
+        ("gymnasium", "environment", r"pip install 'gnn_inventory\[gym\]'"),
+        ("stable_baselines3.common.vec_env", "stable_baselines", "pip install stable-baselines3"),
+    ],
+)
+def test_without_the_package_one_line_says_what_to_install(monkeypatch, package, module, words):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"gnn_inventory.{module}", raising=False)
+    with pytest.raises(UsageError, match=words):
+        importlib.import_module(f"gnn_inventory.{module}")
 
 
 def test_stable_baselines_learns_from_one_and_from_many():
