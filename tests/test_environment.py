@@ -79,6 +79,13 @@ def test_four_periods_by_hand():
         assert truncated is (number == 3)
 
 
+def test_what_lies_far_out_is_seen_at_the_edge_of_the_space():
+    environment = gi.InventoryEnvironment(one_store(initial_stock=1e9))
+    seen, _ = environment.reset(seed=0)
+    assert seen[0] == environment.observation_space.high[0] == 1e6
+    assert seen in environment.observation_space
+
+
 class Recorded(Policy):
     """Orders what is written down, period after period [T, E], units."""
 
