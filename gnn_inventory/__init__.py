@@ -8,6 +8,7 @@ from typing import Any
 
 _WHERE = {
     "load_network": "topology.catalogue",
+    "build_network": "topology.catalogue",
     "save_network": "topology.catalogue",
     "one_store": "topology.catalogue",
     "serial": "topology.catalogue",
@@ -41,7 +42,11 @@ _WHERE = {
     "StableBaselinesEnvironment": "stable_baselines",
     "evaluate": "evaluation",
     "reference_of": "references",
+    "Trajectory": "trajectory",
     "draw_network": "picture",
+    "order_list": "planning.orders",
+    "backtest": "planning.backtest",
+    "export_decision": "planning.export",
     "InputError": "errors",
 }
 __all__ = list(_WHERE)

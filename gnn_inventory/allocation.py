@@ -8,7 +8,7 @@ from torch.nn import functional
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
-__all__ = ["proportional", "whole_units", "with_whole_capacities"]
+__all__ = ["proportional", "whole_units", "with_whole_capacities", "within_capacities"]
 
 SMALL = 1e-9
 """Units below which a total is not divided by."""
@@ -38,11 +38,7 @@ def proportional(
         feasible orders [B, E], units.
     """
     stock = on_hand.clamp_min(0.0)
-    desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
-    asked = torch.zeros_like(stock).scatter_add(1, graph.source.expand_as(desired), desired)
-    # comparisons come first and divisors are no smaller than SMALL: no NaN or infinity may come into the gradient
-    limited = asked > graph.ship_capacity
-    limit = torch.where(limited, graph.ship_capacity.nan_to_num(posinf=0.0) / torch.where(limited, asked, 1.0), 1.0)
+    desired, asked, limit = _limited(graph, desired)
     asked = asked * limit
     competing = asked if keep is None else asked + keep.clamp_min(0.0)
     short = (competing > stock) & ~graph.is_supplier
@@ -52,6 +48,24 @@ def proportional(
     everything = torch.where(positive, stock / asked.clamp_min(SMALL), 0.0)
     orders = desired * torch.where(graph.holds_stock, share, everything).index_select(1, graph.source)
     return orders + _unasked(graph, stock, positive)
+
+
+def within_capacities(graph: InventoryGraph, desired: LinkPerScenario) -> LinkPerScenario:
+    """What capacities of links, then of locations leave of the orders asked for, before any stock is looked at [B, E], units."""
+    desired, _, limit = _limited(graph, desired)
+    return desired * limit.index_select(1, graph.source)
+
+
+def _limited(graph: InventoryGraph, desired: LinkPerScenario) -> tuple[LinkPerScenario, NodePerScenario, NodePerScenario]:
+    """Orders within the links' capacities [B, E], what is asked of each location [B, N], and the part of that which its own
+    capacity leaves [B, N].
+    """
+    desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
+    asked = desired.new_zeros(desired.shape[0], graph.nodes).scatter_add(1, graph.source.expand_as(desired), desired)
+    # comparisons come first and divisors are no smaller than SMALL: no NaN or infinity may come into the gradient
+    limited = asked > graph.ship_capacity
+    limit = torch.where(limited, graph.ship_capacity.nan_to_num(posinf=0.0) / torch.where(limited, asked, 1.0), 1.0)
+    return desired, asked, limit
 
 
 def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> LinkPerScenario:

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnn_inventory.evaluation import EvaluationResult
+    import pandas as pd
 
-__all__ = ["parts_of", "print_evaluations", "print_suite", "print_transfer", "progress_bar"]
+    from gnn_inventory.evaluation import EvaluationResult
+    from gnn_inventory.planning.backtest import Backtest
+
+__all__ = ["parts_of", "print_backtest", "print_evaluations", "print_orders", "print_suite", "print_transfer", "progress_bar"]
+
+SHOWN = 20
+"""Orders that are printed; the file holds all."""
 
 
 @contextmanager
@@ -97,3 +103,43 @@ def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:
     console = Console(width=max(170, Console().width))
     console.print(table)
     console.print(f"{output}: {', '.join(sorted(path.name for path in output.iterdir() if path.is_file()))}", highlight=False)
+
+
+def print_orders(orders: "pd.DataFrame", output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table, console = Table(), Console(width=max(150, Console().width))
+    for column in orders.columns:
+        table.add_column(str(column), justify="right" if column in ("units", "arrives", "asked", "cut") else "left")
+    for row in orders.head(SHOWN).itertuples(index=False, name=None):
+        table.add_row(*(f"{value:g}" if isinstance(value, float) else str(value) for value in row))
+    console.print(table)
+    rest = f", the first {SHOWN} of which are shown" if len(orders) > SHOWN else ""
+    cut = int((orders["cut"] > 0).sum())
+    console.print(f"{output}: {len(orders)} orders{rest}; {cut} cut, each with its reason", highlight=False)
+
+
+def print_backtest(found: "Backtest", output: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    items = f"{len(found.items)} items"
+    table = Table(title=f"{items}, periods {found.first} to {found.last - 1} (the first is 0)", title_justify="left")
+    for column in ("", "cost per store", "95 % interval", "fill rate", "stock", "ordered", "gap to perfect information"):
+        table.add_column(column, justify="left" if not column else "right")
+    for line in found.lines:
+        low, high = line.result.ci95
+        gap = "" if line.result.gap_percent is None else f"{line.result.gap_percent:.2f} %"
+        cost, interval = f"{line.result.cost_per_store:.4f}", f"{low:.4f} to {high:.4f}"
+        table.add_row(line.name, cost, interval, f"{line.fill_rate:.2%}", f"{line.stock:.1f}", f"{line.ordered:.1f}", gap)
+    console = Console(width=max(120, Console().width))
+    console.print(table)
+    low, high = found.difference_ci95
+    console.print(
+        f"the policy costs {found.difference:+.4f} per store and period against base stock (95 %: {low:+.4f} to {high:+.4f}); "
+        "a negative cost is profit; stock and orders are units per item and period",
+        highlight=False,
+    )
+    if output is not None:
+        console.print(f"{output}: cost of each item", highlight=False)

@@ -27,7 +27,7 @@ from gnn_inventory.rollout import costs
 from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.training.machine import threads_for
 
-__all__ = ["EvaluationResult", "evaluate", "evaluate_on", "mean_costs"]
+__all__ = ["EvaluationResult", "evaluate", "evaluate_on", "interval", "mean_costs"]
 
 CELLS = 2**26
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
@@ -177,7 +177,7 @@ def evaluate_on(
         text = LINEAR_PROGRAMME if programme else PERFECT_INFORMATION
         reference, over = Reference("lower_bound", float(bound.mean()), text), total - bound
     stores = graph.demand_locations
-    low, high = _interval(total / stores)
+    low, high = interval(total / stores)
     result = EvaluationResult(
         network.name,
         policy_name(policy),
@@ -192,10 +192,10 @@ def evaluate_on(
     if reference is None or reference.value == 0:
         return result
     percent = 100 * over / abs(reference.value)
-    return replace(result, gap_percent=float(percent.mean()), gap_ci95=_interval(percent))
+    return replace(result, gap_percent=float(percent.mean()), gap_ci95=interval(percent))
 
 
-def _interval(values: Tensor) -> tuple[float, float]:
+def interval(values: Tensor) -> tuple[float, float]:
     """95 % interval of the mean of independent values."""
     mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
     return mean - 1.96 * error, mean + 1.96 * error

@@ -1,9 +1,12 @@
 """What the tests share: a recipe that trains in seconds."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from gnn_inventory.cli import main
 
 QUICK = {
     "network": "one_warehouse",
@@ -28,3 +31,21 @@ def quick(tmp_path: Path) -> Path:
     path = tmp_path / "quick.yaml"
     path.write_text(yaml.safe_dump(QUICK))
     return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line; exit code, standard output and standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gnn-inventory", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = stopped.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

@@ -1,7 +1,6 @@
 """The command line as a person meets it: what it prints, and one clear line for each mistake, with nothing written or lost."""
 
 import json
-import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -10,27 +9,8 @@ import yaml
 from conftest import QUICK
 from safetensors.torch import load_file, save_file
 
-from gnn_inventory.cli import main
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.training.run_folder import SCHEMA
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the command line; exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gnn-inventory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stopped:
-            code = stopped.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network
 from gnn_inventory.types import Float, Tensor
 
-__all__ = ["PanelDemand", "Windows"]
+__all__ = ["PanelDemand", "Windows", "scaled_calendar"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Windows:
                 expected = f"its counted periods (from {counted}) to start at or after the end of '{earlier}', else it leaks"
                 found.append(problem(where, f"windows.{later}", list(getattr(self, later)), expected))
         return found
+
+
+def scaled_calendar(calendar: Float[Tensor, "period channel"], windows: Windows) -> Float[Tensor, "period channel"]:
+    """A calendar as policies see it: by its mean and deviation over the training window."""
+    seen = calendar[windows.train[0] : windows.train[1]]
+    return (calendar - seen.mean(0)) / seen.std(0).clamp_min(1e-6)
 
 
 class PanelDemand(ScenarioSource):
@@ -95,9 +101,8 @@ class PanelDemand(ScenarioSource):
         columns = torch.tensor([names.index(name) for name in network.customers])
         self._sales[:, :, columns] = panel.sales[:, order].transpose(1, 2)
         self._calendar = torch.zeros(panel.sales.shape[2], 0)
-        if calendar is not None:  # scaled by the training window alone
-            seen = calendar[windows.train[0] : windows.train[1]]
-            self._calendar = (calendar - seen.mean(0)) / seen.std(0).clamp_min(1e-6)
+        if calendar is not None:
+            self._calendar = scaled_calendar(calendar, windows)
 
     @staticmethod
     def _order(network: Network, panel: SalesPanel, problems: list[str]) -> list[int]:

@@ -29,11 +29,13 @@ class SalesPanel:
         sales: units [item, location, period].
         locations: names, or None for a bare tensor, whose locations stand in the order in which the network lists its own.
         where: what errors call it.
+        items: names, or None for a bare tensor.
     """
 
     sales: Float[Tensor, "item location period"]
     locations: tuple[str, ...] | None
     where: str
+    items: tuple[str, ...] | None = None
 
 
 def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool = False) -> SalesPanel:
@@ -158,7 +160,8 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
         sales[place] = _number(row[columns[3]], f"{path}: row {number}: {columns[3]}")
     if problems:
         raise InputError(problems)
-    return SalesPanel(torch.from_numpy(sales), tuple(str(text) for _, _, text in keys[1]), str(path))
+    items, locations = (tuple(str(text) for _, _, text in names) for names in keys[:2])
+    return SalesPanel(torch.from_numpy(sales), locations, str(path), items)
 
 
 def _refuse_jumps(periods: list[str], where: str) -> None:

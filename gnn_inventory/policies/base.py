@@ -103,6 +103,11 @@ class Policy(nn.Module, ABC):
     config: dict[str, int]
     places: tuple[str, ...] = ()
 
+    @property
+    def least_history(self) -> int:
+        """Periods of past demand without which it cannot decide; before them, where it looks further back, the mean may stand."""
+        return self.window
+
     @abstractmethod
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         """Put the policy on a network: what does not change per period is computed here, once.

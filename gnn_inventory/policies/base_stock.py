@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.types import NodePerScenario
@@ -17,13 +18,19 @@ class BaseStock(Policy):
 
     Levels are parameters in units of the mean flow, so that one level serves every item of a panel. Where several links
     enter a location, they share its order by weights that are trained as well.
+
+    Args:
+        window: periods of past demand, W, whose mean is then the mean demand, as the window moves; 0: what is known beforehand.
     """
 
     _kind = "base_stock"
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = 0) -> None:
         super().__init__()
-        self.config: dict[str, int] = {}
+        if window == 1:
+            raise InputError(f"policy {self._kind}: got window 1; expected 0, or at least 2")
+        self.config: dict[str, int] = {"window": window}
+        self.window = window
         self.levels = nn.Parameter(torch.zeros(0))
         self.shares = nn.Parameter(torch.zeros(0))
 
@@ -44,7 +51,7 @@ class BaseStock(Policy):
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         self._refuse(graph)
         self.refuse_other_places(graph)
-        levels = self.levels * known.node_flow
+        fixed = None if self.window else self.levels * known.node_flow
         if len(self.shares):
             weights = self.shares.exp()
             total = weights.new_zeros(graph.nodes).index_add(0, graph.target, weights)
@@ -53,6 +60,7 @@ class BaseStock(Policy):
             share = torch.ones_like(graph.lead_time)
 
         def decide(seen: Observation) -> Desired:
+            levels = self.levels * known.from_past(graph, seen.past_demand).node_flow if fixed is None else fixed
             lacking = (levels - self._position(graph, seen)).clamp_min(0.0)
             return Desired(lacking[:, graph.target] * share)
 

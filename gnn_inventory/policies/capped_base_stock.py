@@ -20,6 +20,7 @@ class CappedBaseStock(BaseStock):
 
     def __init__(self) -> None:
         super().__init__()
+        self.config = {}
         self.caps = nn.Parameter(torch.zeros(0))
 
     def fit_to(self, graph: InventoryGraph) -> None:

@@ -51,7 +51,7 @@ class Cover:
             out_of: share of each link in the flow through its source [b, E].
         """
         parameters, lead_time = known.parameters, known.parameters.lead_time
-        longest = lead_time.new_zeros(len(lead_time), graph.nodes)
+        longest = lead_time.new_zeros(lead_time.shape[0], graph.nodes)
         longest = longest.scatter_reduce(1, graph.target.expand_as(lead_time), lead_time, "amax")
         flow, mean = known.node_flow, known.mean_demand.clamp_min(0.0)
         periods = longest + mean / flow
@@ -62,7 +62,7 @@ class Cover:
         held_below = graph.below(mean * parameters.holding_cost) / flow
         own = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
         above = torch.zeros_like(own).scatter_reduce(
-            1, graph.target.expand(len(own), -1), own[:, graph.source], "amin", include_self=False
+            1, graph.target.expand(own.shape[0], -1), own[:, graph.source], "amin", include_self=False
         )
         share = (lost + above) / (lost + (own + held_below) / 2).clamp_min(1e-9)
         fractile = torch.special.ndtri(share.clamp(0.01, 0.999)).clamp(-LARGEST_FRACTILE, LARGEST_FRACTILE)
@@ -80,7 +80,7 @@ def _deviation(graph: InventoryGraph, known: Known, longest: NodeValues) -> Node
     deviation = (pooled + known.std_demand**2).sqrt()
     for step in range(int(graph.depth) - 1):
         below = deviation.index_select(1, graph.target) * into
-        apart = known.std_demand.expand(len(below), -1).index_add(1, graph.source, below)
+        apart = known.std_demand.expand(below.shape[0], -1).index_add(1, graph.source, below)
         deviation = torch.where(step + 1 < graph.component_depth, (pooled + apart**2).sqrt(), deviation)
     return deviation / known.node_flow
 
@@ -94,7 +94,7 @@ def echelon_position(graph: InventoryGraph, position: NodeValues, out_of: LinkVa
     echelon = position
     for step in range(int(graph.depth) - 1):
         below = echelon.index_select(1, graph.target) * out_of
-        deeper = position.expand(len(below), -1).scatter_add(1, graph.source.expand_as(below), below)
+        deeper = position.expand(below.shape[0], -1).scatter_add(1, graph.source.expand_as(below), below)
         echelon = torch.where(step + 1 < graph.component_depth, deeper, echelon)
     return echelon
 

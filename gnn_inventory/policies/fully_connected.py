@@ -57,7 +57,7 @@ class FullyConnected(Policy):
             if self.window:
                 parts.append(seen.past_demand[:, -self.window :].flatten(1))
             if self.calendar:
-                parts.append(seen.calendar.expand(len(seen.on_hand), -1))
+                parts.append(seen.calendar.expand(seen.on_hand.shape[0], -1))
             values = torch.cat(parts, dim=-1)
             for layer in layers[:-1]:
                 values = functional.elu(layer(values))
@@ -76,7 +76,7 @@ class FullyConnected(Policy):
 
 def _softmax(graph: InventoryGraph, values: Tensor, held: Tensor) -> Tensor:
     """Of each link among the links of its source and, with a logit of 1, what the source keeps [B, E]."""
-    highest = torch.ones_like(held).expand(len(values), -1)
+    highest = torch.ones_like(held).expand(values.shape[0], -1)
     highest = highest.scatter_reduce(1, graph.source.expand_as(values), values.detach(), "amax")
     weight = (values - highest.index_select(1, graph.source)).exp()
     total = (held * (1.0 - highest).exp()).index_add(1, graph.source, weight)

@@ -98,6 +98,10 @@ class MessagePassing(Policy):
         self.keep = nn.Linear(width, 1)
         self.reset_parameters(seed)
 
+    @property
+    def least_history(self) -> int:
+        return self.recent
+
     def reset_parameters(self, seed: int) -> None:
         """Draw the weights anew; orders start at about echelon base stock, what is kept at a little of the flow."""
         random = torch.Generator().manual_seed(seed)
@@ -135,7 +139,7 @@ class MessagePassing(Policy):
             terms = before or self._terms(graph, known.from_past(graph, recent))
             on_hand = seen.on_hand / terms.node_flow
             transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
-            inbound = seen.in_transit.new_zeros(len(on_hand), graph.nodes, slots)
+            inbound = seen.in_transit.new_zeros(on_hand.shape[0], graph.nodes, slots)
             inbound = inbound.scatter_add(
                 1, target.unsqueeze(-1).expand_as(seen.in_transit), seen.in_transit
             ) / terms.node_flow.unsqueeze(-1)
@@ -151,7 +155,7 @@ class MessagePassing(Policy):
             if self.calendar:
                 parts.append(seen.calendar.expand(*on_hand.shape, -1))
             x = functional.silu(terms.node_facts + self.node_state(torch.cat(parts, dim=-1).transpose(0, 1)))
-            late = on_hand.new_zeros(len(on_hand), graph.links)
+            late = on_hand.new_zeros(on_hand.shape[0], graph.links)
             if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
                 late = (inbound.index_select(1, target) * after).sum(-1) - terms.sooner
             on_links = torch.cat([transit, *_empty(transit, pad), late.unsqueeze(-1)], dim=-1)
@@ -178,7 +182,7 @@ class MessagePassing(Policy):
         into, out_of = flow_shares(graph, known)
         cover = Cover.of(graph, known, out_of)
         spread = cover.deviation[:, target] * known.link_flow
-        total = spread.new_zeros(len(spread), graph.nodes).index_add(1, source, spread)
+        total = spread.new_zeros(spread.shape[0], graph.nodes).index_add(1, source, spread)
         return _Terms(
             known.node_flow,
             known.link_flow,
@@ -259,8 +263,8 @@ def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link 
 def _money(graph: InventoryGraph, known: Known) -> NodeValues:
     """The unit of money: mean underage cost and price over the customers' locations of a node's network [b, N]; 1 where 0."""
     lost = (known.parameters.underage_cost + known.parameters.price) * graph.has_demand
-    parts = lost.new_zeros(len(lost), graph.nodes)  # as many as there may be: to count them would make a GPU wait
+    parts = lost.new_zeros(lost.shape[0], graph.nodes)  # as many as there may be: to count them would make a GPU wait
     total = parts.index_add(1, graph.component, lost)
-    count = parts.index_add(1, graph.component, graph.has_demand.to(lost.dtype).expand(len(lost), -1))
+    count = parts.index_add(1, graph.component, graph.has_demand.to(lost.dtype).expand(lost.shape[0], -1))
     unit = (total / count.clamp_min(1.0))[:, graph.component]
     return torch.where(unit > 0, unit, 1.0)

@@ -75,17 +75,17 @@ class PublishedMessagePassing(Policy):
         lead_time = torch.nn.functional.pad(known.parameters.lead_time, (0, len(source) - links)).unsqueeze(-1)
         parameters = known.parameters
         bought = parameters.unit_cost * graph.is_supplier[graph.source]
-        bought = bought.new_zeros(len(bought), nodes).index_add(1, graph.target, bought)
+        bought = bought.new_zeros(bought.shape[0], nodes).index_add(1, graph.target, bought)
         costs = (parameters.holding_cost, parameters.underage_cost, parameters.price, bought)
         facts = (*costs, known.mean_demand, known.std_demand)
         rounds = max(int(graph.depth) - 1, 2 if bool((graph.inbound > 1).any()) else 1)
 
         def aggregate(edges: Tensor, at: Tensor, scale: Tensor) -> Tensor:
-            total = edges.new_zeros(len(edges), nodes + 1, edges.shape[2]).index_add(1, at, edges)
+            total = edges.new_zeros(edges.shape[0], nodes + 1, edges.shape[2]).index_add(1, at, edges)
             return total * scale
 
         def decide(seen: Observation) -> Desired:
-            size = len(seen.on_hand)
+            size = seen.on_hand.shape[0]
             inbound = seen.in_transit.new_zeros(size, nodes, slots).index_add(1, graph.target, seen.in_transit)
             parts = [seen.on_hand.unsqueeze(-1), torch.nn.functional.pad(inbound, (0, self.slots - slots))]
             parts += [value.expand(size, -1).unsqueeze(-1) for value in facts]

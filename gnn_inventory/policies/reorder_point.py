@@ -24,6 +24,7 @@ class ReorderPoint(BaseStock):
 
     def __init__(self) -> None:
         super().__init__()
+        self.config = {}
         self.gaps = nn.Parameter(torch.zeros(0))
 
     def fit_to(self, graph: InventoryGraph) -> None:

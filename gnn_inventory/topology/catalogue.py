@@ -13,11 +13,12 @@ from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.topology.families import FAMILIES, build_family
 from gnn_inventory.topology.network import GRAPH_KEYS
-from gnn_inventory.topology.readers import FORMATS, PARTED, is_tables, read_tables
+from gnn_inventory.topology.readers import FORMATS, LINKS, NODES, PARTED, is_tables, read_tables
 
 __all__ = [
     "build_network",
     "catalogue",
+    "explicit_mapping",
     "load_network",
     "locate",
     "locate_in",
@@ -65,7 +66,7 @@ def network_mapping(name: str | Path) -> dict[str, Any]:
     stockpyl: `file.json#instance`) or the workbook of Willems (`file.xls#07`), or a folder with `nodes.csv` and `links.csv`.
     """
     if str(name) not in catalogue("topologies") and is_tables(Path(name)):
-        return {"name": Path(name).resolve().name, **read_tables(Path(name))}
+        return {"name": Path(name).resolve().name, **read_tables(Path(name) / NODES, Path(name) / LINKS)}
     file, mark, part = (str(name), "", "") if Path(name).exists() else str(name).partition("#")
     path = locate(file, "topologies")
     ending = path.suffix.lower()

@@ -30,22 +30,22 @@ def is_tables(folder: Path) -> bool:
     return (folder / NODES).is_file() and (folder / LINKS).is_file()
 
 
-def read_tables(folder: Path) -> dict[str, Any]:
-    """A folder with `nodes.csv` (a column `name`) and `links.csv` (columns `from` and `to`); an empty cell is not given.
+def read_tables(nodes_file: Path, links_file: Path) -> dict[str, Any]:
+    """A table of nodes (a column `name`) and one of links (columns `from` and `to`); an empty cell is not given.
 
     Raises:
         InputError: a column or name is missing, or a node stands twice.
     """
     problems: list[str] = []
-    rows = _rows(folder / NODES, ["name"], problems)
-    links = _rows(folder / LINKS, ["from", "to"], problems)
+    rows = _rows(nodes_file, ["name"], problems)
+    links = _rows(links_file, ["from", "to"], problems)
     nodes: dict[str, Any] = {}
     for number, row in enumerate(rows, start=2):
         name = str(row.pop("name", ""))
         if not name:
-            problems.append(f"{folder / NODES}, line {number}: name: missing; expected the name of a node")
+            problems.append(f"{nodes_file}, line {number}: name: missing; expected the name of a node")
         elif name in nodes:
-            problems.append(f"{folder / NODES}, line {number}: node '{name}' stands twice; expected one line per node")
+            problems.append(f"{nodes_file}, line {number}: node '{name}' stands twice; expected one line per node")
         nodes[name] = _nested(row)
     if problems:
         raise InputError(problems)

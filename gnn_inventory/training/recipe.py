@@ -25,7 +25,7 @@ from gnn_inventory.topology.wording import problems_of
 from gnn_inventory.training.settings import Evaluation, PanelSettings, Training
 from gnn_inventory.types import Float, Tensor
 
-__all__ = ["Recipe", "load_recipe", "recipe_of", "scenario_source", "with_settings"]
+__all__ = ["Recipe", "calendar_of", "load_recipe", "recipe_of", "scenario_source", "with_settings"]
 
 
 class _RecipeModel(Strict):
@@ -182,16 +182,21 @@ def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph 
             raise InputError(
                 f"{recipe.name}: demand.items: got {[first, last]}; expected a range of the {len(panel.sales)} items"
             )
-        panel = SalesPanel(panel.sales[first:last], panel.locations, panel.where)
+        names = None if panel.items is None else panel.items[first:last]
+        panel = SalesPanel(panel.sales[first:last], panel.locations, panel.where, names)
     windows = Windows(**settings.windows.model_dump())
-    calendar: Float[Tensor, "period channel"] | None = None
-    if settings.calendar is not None:
-        stated = settings.calendar
-        calendar = load_calendar(stated.file, stated.columns)
-        if len(calendar) <= stated.ahead:
-            raise InputError(f"{stated.file}: got {len(calendar)} rows; expected more than demand.calendar.ahead, {stated.ahead}")
-        calendar = with_neighbours(calendar, stated.behind, stated.ahead)
-    return PanelDemand(parsed, panel, windows, stream, seed, calendar)
+    return PanelDemand(parsed, panel, windows, stream, seed, calendar_of(settings))
+
+
+def calendar_of(settings: PanelSettings) -> Float[Tensor, "period channel"] | None:
+    """The calendar that a recipe names, the periods around each beside it; None where it names none."""
+    stated = settings.calendar
+    if stated is None:
+        return None
+    calendar = load_calendar(stated.file, stated.columns)
+    if len(calendar) <= stated.ahead:
+        raise InputError(f"{stated.file}: got {len(calendar)} rows; expected more than demand.calendar.ahead, {stated.ahead}")
+    return with_neighbours(calendar, stated.behind, stated.ahead)
 
 
 def with_settings(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:

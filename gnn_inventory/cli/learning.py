@@ -1,93 +1,19 @@
-"""The command line: parses, calls the library, prints. Imports come late, so that `--help` is quick."""
+"""Commands that train and measure: train, evaluate, benchmark, sweep, transfer."""
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gnn_inventory.cli.app import app
 from gnn_inventory.console import parts_of, print_evaluations, print_suite, print_transfer, progress_bar
-from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
+from gnn_inventory.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from gnn_inventory.training.recipe import Recipe
 
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Neural networks for supply-chain inventories.",
-)
-
-CommandLineError: Any = typer.BadParameter.__mro__[2]  # what all errors of a command line are: typer names no such class
-
-Network = Annotated[str, typer.Argument(help="A network of the catalogue, or a YAML file.")]
-
-
-def main() -> None:
-    """Run the command line; an error that a person can cause is one line each and exit 1 or 2."""
-    try:
-        sys.exit(app(standalone_mode=False))
-    except GnnInventoryError as error:
-        _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        sys.exit(1)
-    except OSError as error:
-        _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
-            raise
-        _fail("memory: this needs more than the machine has; try a smaller batch, fewer scenarios or fewer periods", 1)
-    except CommandLineError as error:
-        _fail(f"{error.format_message()} See --help.", error.exit_code)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    for line in message.splitlines():
-        print(f"error: {line}", file=sys.stderr)
-    sys.exit(code)
-
-
-@app.command("list")
-def list_catalogue() -> None:
-    """What is in the catalogue."""
-    from gnn_inventory.files import read_yaml
-    from gnn_inventory.topology.catalogue import catalogue
-
-    for title, kind in (("networks", "topologies"), ("recipes", "training"), ("suites", "training/suites")):
-        print(f"{title}:")
-        for name, path in catalogue(kind).items():
-            content = read_yaml(path)
-            print(f"  {name:36} {content.get('source') or content.get('about') or content.get('policy', {}).get('name', '')}")
-
-
-@app.command()
-def check(network: Network) -> None:
-    """Validate a network: every mistake at once, exit 1 if there is any."""
-    from gnn_inventory.topology.catalogue import load_network
-    from gnn_inventory.topology.network import parse_network
-
-    parsed = parse_network(load_network(network))
-    print(f"{parsed.name}: valid: {len(parsed.nodes)} nodes, {len(parsed.links)} links, {len(parsed.customers)} with demand")
-
-
-@app.command()
-def draw(
-    network: Network,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the picture goes (.svg).")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-) -> None:
-    """Draw a network, echelons from left to right."""
-    from gnn_inventory.picture import draw_network
-    from gnn_inventory.topology.catalogue import load_network
-
-    if output.exists() and not force:
-        raise UsageError(f"{output}: exists already; name another file, or replace it: --force")
-    draw_network(load_network(network), output)
-    print(output)
+__all__ = ["benchmark", "evaluate", "sweep", "train", "transfer"]
 
 
 @app.command()

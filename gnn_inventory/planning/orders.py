@@ -1,0 +1,263 @@
+"""Orders for today: a policy's decision from today's position, named, feasible, with the reason for every cut."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import torch
+
+from gnn_inventory.allocation import proportional, whole_units, with_whole_capacities, within_capacities
+from gnn_inventory.demand.panel import Windows, scaled_calendar
+from gnn_inventory.demand.panel_files import COLUMNS, load_panel
+from gnn_inventory.demand.scenarios import mean_seen
+from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.graph import InventoryGraph, Parameters
+from gnn_inventory.planning.position import Clock, Position, read_position
+from gnn_inventory.policies.base import Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.topology.network import Network, is_panel, parse_network
+from gnn_inventory.training.recipe import Recipe, calendar_of
+from gnn_inventory.types import Float, LinkPerScenario, Tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Decision", "calendar_now", "decide_today", "demand_rows", "needed_history", "order_list"]
+
+KEPT = 0.01
+"""Part of a stock below which what is kept is not worth a word."""
+LEAST = 0.005
+"""Units below which nothing is listed, nor called a cut."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision for each item, and what became of it.
+
+    Attributes:
+        graph: the network.
+        position: what it was made from.
+        desired: what the policy asked for.
+        orders: feasible [B, E], units.
+    """
+
+    graph: InventoryGraph
+    position: Position
+    desired: Desired
+    orders: LinkPerScenario
+
+
+def needed_history(policy: Policy, network: Network, history: int = 0) -> int:
+    """Periods of demand before now that a decision needs: the policy's window, and what statistics of a panel are taken from.
+
+    A season that lies further back may be missing: the mean then stands there, as in training.
+
+    Args:
+        policy: the policy.
+        network: where it decides.
+        history: periods that mean and deviation of a panel of sales were taken from in training.
+    """
+    return max(policy.least_history, max(history, 2) if is_panel(network) else 0)
+
+
+@torch.no_grad()
+def decide_today(
+    policy: Policy,
+    network: Network,
+    position: Position,
+    history: int = 0,
+    calendar: Float[Tensor, " channel"] | None = None,
+    whole: bool = False,
+) -> Decision:
+    """A policy's decision from a position.
+
+    Args:
+        policy: trained.
+        network: any that it can serve, every cost and lead time one number.
+        position: today's.
+        history: as in `needed_history`.
+        calendar: of this period [F], for a policy that looks at one.
+        whole: round orders to whole units, feasibly.
+
+    Raises:
+        UnsupportedNetworkError: the policy cannot serve the network. InputError: the network leaves a value open.
+    """
+    graph = InventoryGraph.from_network(network)
+    policy.eval()
+    known, past = _known(policy, network, graph, position, history)
+    calendar = torch.zeros(0) if calendar is None else calendar
+    if policy.calendar not in (0, len(calendar)):
+        raise UnsupportedNetworkError(
+            f"policy: looks at a calendar of {policy.calendar} columns; got {len(calendar)}; name the row of the recipe's calendar "
+            "that is this period: --period ROW (the first is 0)"
+        )
+    desired = policy(graph, Observation(position.on_hand, position.in_transit, past, calendar), known)
+    if whole:
+        graph = with_whole_capacities(graph)
+    orders = desired.orders if desired.free else proportional(graph, position.on_hand, desired.orders, desired.keep)
+    if whole and not desired.free:
+        orders = whole_units(graph, position.on_hand, orders)
+    return Decision(graph, position, desired, orders)
+
+
+def order_list(
+    policy: Policy,
+    network: nx.DiGraph,
+    state: "pd.DataFrame",
+    history: int = 0,
+    whole: bool = False,
+    clock: Clock | None = None,
+    calendar: Float[Tensor, " channel"] | None = None,
+    where: str = "state",
+) -> "pd.DataFrame":
+    """Today's orders as a data frame.
+
+    Args:
+        policy: trained.
+        network: any that it can serve.
+        state: today's stock on hand, goods on their way and recent demand; columns as `read_position` says.
+        history, whole, calendar: as for `decide_today`.
+        clock: today's date and the days in a period, where the table has dates.
+        where: what errors call the table.
+
+    Returns:
+        A row per item and link on which something was asked for or goes: `item`, `from`, `to`, `units`, `arrives` (periods
+        from now, or the date), `asked` (units that the policy wanted), `cut` (asked - units), `reason` (of the cut).
+
+    Raises:
+        InputError: every mistake of the table. UnsupportedNetworkError: the policy cannot serve the network.
+    """
+    import pandas as pd
+
+    parsed, clock = parse_network(network), clock or Clock()
+    graph = InventoryGraph.from_network(parsed)
+    position = read_position(state, graph, needed_history(policy, parsed, history), clock, where)
+    decision = decide_today(policy, parsed, position, history, calendar, whole)
+    asked = decision.desired.orders.clamp_min(0.0)
+    reasons, lead_times = _reasons(decision, whole), graph.lead_time.int().tolist()
+    rows = []
+    for item, name in enumerate(position.items):
+        for link, (source, target) in enumerate(graph.edge_index.t().tolist()):
+            units, wanted = float(decision.orders[item, link]), float(asked[item, link])
+            if max(units, wanted) < LEAST:
+                continue
+            cut = wanted - units if abs(wanted - units) >= LEAST else 0.0
+            rows.append(
+                {
+                    "item": name,
+                    "from": graph.labels[source],
+                    "to": graph.labels[target],
+                    "units": int(units) if whole else round(units, 4),
+                    "arrives": clock.day(lead_times[link]),
+                    "asked": round(wanted, 4),
+                    "cut": round(cut, 4),
+                    "reason": reasons(item, link) if cut else "",
+                }
+            )
+    return pd.DataFrame(rows, columns=["item", "from", "to", "units", "arrives", "asked", "cut", "reason"])
+
+
+def demand_rows(sales: str | Path, recipe: Recipe, state: "pd.DataFrame", where: str) -> "pd.DataFrame":
+    """The last periods of a panel as rows of recent demand, for the items that a table of today's state names.
+
+    Args:
+        sales: the file of the panel; its last period is the one before today.
+        recipe: whose columns it has.
+        state: the table.
+        where: what errors call it.
+
+    Raises:
+        InputError: the state has rows of demand already, the panel names no items, or not those of the state.
+    """
+    import pandas as pd
+
+    settings = recipe.demand
+    panel = load_panel(sales, COLUMNS if settings is None else settings.columns, settings is not None and settings.clamp)
+    if panel.items is None or panel.locations is None:
+        raise InputError(f"{sales}: got a bare tensor; expected sales with names of items and locations (CSV or Parquet)")
+    if "record" in state and bool((state["record"] == "demand").any()):
+        raise InputError(f"{where}: got rows of demand, and sales beside them; expected one of both")
+    items = sorted(set(state["item"])) if "item" in state else list(panel.items)
+    unknown = [item for item in items if item not in panel.items]
+    if unknown:
+        raise InputError(f"{where}: item '{item}' is not in {sales}; {nearest(item, panel.items)}" for item in unknown)
+    if "item" not in state and len(items) > 1:
+        raise InputError(f"{where}: column 'item': missing; {sales} has {len(items)} items")
+    last = panel.sales.shape[2]
+    rows = [
+        {"item": item, "record": "demand", "location": location, "from": "", "when": period - last, "units": float(units)}
+        for item in items
+        for location, series in zip(panel.locations, panel.sales[panel.items.index(item)], strict=True)
+        for period, units in enumerate(series)
+    ]
+    columns = ["item", "record", "location", "from", "when", "units"]
+    found = pd.DataFrame(rows, columns=columns)
+    return found if "item" in state else found.drop(columns="item")
+
+
+def calendar_now(recipe: Recipe, row: int | None) -> Float[Tensor, " channel"] | None:
+    """The row of a recipe's calendar that is this period, as training saw it; None where none is named.
+
+    Raises:
+        InputError: the recipe has no calendar, or not so many rows.
+    """
+    if row is None:
+        return None
+    calendar = None if recipe.demand is None else calendar_of(recipe.demand)
+    if calendar is None or recipe.demand is None:
+        raise InputError(f"--period: got {row}; {recipe.name} has no calendar; expected no --period")
+    if row >= len(calendar):
+        raise InputError(f"--period: got {row}; expected a row of the calendar, 0 to {len(calendar) - 1}")
+    return scaled_calendar(calendar, Windows(**recipe.demand.windows.model_dump()))[row]
+
+
+def _known(
+    policy: Policy, network: Network, graph: InventoryGraph, position: Position, history: int
+) -> tuple[Known, Float[Tensor, "scenario past node"]]:
+    """What is known of each item, and the demand that the policy looks at: before what was given stands the mean."""
+    names = ("holding_cost", "underage_cost", "price", "unit_cost", "lead_time")
+    open_ = [name for name in names if bool((getattr(graph, f"{name}_span") > 0).any())]
+    if open_:
+        raise InputError(
+            f"{network.name}: {name}: differs by scenario; an order needs one number: --network NETWORK" for name in open_
+        )
+    if is_panel(network):
+        recent = position.demand[:, -max(history, 2) :]
+        mean, std = mean_seen(recent, graph.has_demand), recent.std(1)
+    else:
+        mean, std = (value.expand(len(position.items), -1) for value in (graph.mean_demand, graph.std_demand))
+    parameters: Parameters = graph.parameters()
+    known = Known(parameters, mean, std, *graph.flows(mean))
+    earlier = max(policy.window - position.demand.shape[1], 0)
+    past = torch.cat([mean.unsqueeze(1).expand(-1, earlier, -1), position.demand], dim=1)
+    return known, past[:, past.shape[1] - policy.window :]
+
+
+def _reasons(decision: Decision, whole: bool) -> Callable[[int, int], str]:
+    """What to call with an item and a link for the reason why its order differs from what was asked."""
+    graph, desired, stock = decision.graph, decision.desired, decision.position.on_hand
+    asked = desired.orders.clamp_min(0.0)
+    on_link, on_location = torch.minimum(asked, graph.link_capacity), within_capacities(graph, desired.orders)
+    feasible = decision.orders if desired.free else proportional(graph, stock, desired.orders, desired.keep)
+    total = torch.zeros_like(stock).index_add(1, graph.source, on_location)
+
+    def reason(item: int, link: int) -> str:
+        source = int(graph.source[link])
+        name, held = graph.labels[source], max(float(stock[item, source]), 0.0)
+        found = []
+        if float(asked[item, link] - on_link[item, link]) >= LEAST:
+            found.append(f"the link carries at most {float(graph.link_capacity[link]):g}")
+        if float(on_link[item, link] - on_location[item, link]) >= LEAST:
+            found.append(f"{name} ships at most {float(graph.ship_capacity[source]):g} in a period")
+        if not bool(graph.holds_stock[source]):
+            found.append(f"{name} cannot hold stock and ships all it has, {held:g}")
+        elif float(on_location[item, link] - feasible[item, link]) >= LEAST:
+            kept = 0.0 if desired.keep is None else float(desired.keep[item, source].clamp_min(0.0))
+            keeps = f" and {kept:.4g} kept for its own customers and for later" if kept >= KEPT * max(held, 1.0) else ""
+            found.append(f"{name} has {held:g}, {float(total[item, source]):.4g} asked of it{keeps}")
+        if whole and abs(float(feasible[item, link] - decision.orders[item, link])) >= LEAST:
+            found.append("rounded to whole units")
+        return "; ".join(found)
+
+    return reason

@@ -1,0 +1,215 @@
+"""From tables of one's own to a recipe, a backtest, an order list and a program: as a planner would, on the command line."""
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+import gnn_inventory as gi
+from gnn_inventory.allocation import proportional
+from gnn_inventory.errors import InputError
+from gnn_inventory.planning.draft import split_by_time
+from gnn_inventory.planning.export import export_decision, normal_quantile
+from gnn_inventory.policies.base import Observation, UnsupportedNetworkError
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.recipe import load_recipe
+
+LOCATIONS = """name,kind,holding_cost,price,unmet_demand
+port,supplier,,,
+depot,,0.2,,
+east,,1.0,9.0,lost
+west,,1.0,9.0,lost
+"""
+LANES = "from,to,lead_time,unit_cost\nport,depot,2,1.0\ndepot,east,1,\ndepot,west,2,\n"
+ITEMS, WEEKS = 4, 40
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """A folder with locations.csv, lanes.csv and sales.csv."""
+    (tmp_path / "locations.csv").write_text(LOCATIONS)
+    (tmp_path / "lanes.csv").write_text(LANES)
+    random = np.random.default_rng(0)
+    with open(tmp_path / "sales.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["item", "location", "period", "sales"])
+        for item in range(ITEMS):
+            for location in ("west", "east"):
+                writer.writerows([f"item {item}", location, week, random.poisson(5 + 3 * item)] for week in range(WEEKS))
+    return tmp_path
+
+
+@pytest.fixture
+def drafted(tables, run):
+    """The same with recipe.yaml."""
+    arguments = ["--locations", tables / "locations.csv", "--lanes", tables / "lanes.csv", "--sales", tables / "sales.csv"]
+    code, out, error = run("draft", *arguments, "-o", tables / "recipe.yaml")
+    assert code == 0, error
+    assert "tested on" in out
+    return tables
+
+
+@pytest.fixture
+def trained(drafted, run):
+    """The same with a run folder."""
+    code, _, error = run("train", drafted / "recipe.yaml", "-o", drafted / "run", "--set", "training.epochs=1")
+    assert code == 0, error
+    return drafted
+
+
+def test_a_draft_is_a_recipe_that_says_its_choices(drafted, run):
+    recipe = load_recipe(drafted / "recipe.yaml")
+    assert recipe.network.customers == ("east", "west")
+    assert recipe.evaluation.whole_units, "all sales are whole"
+    assert recipe.training.scenarios == ITEMS
+    assert run("draft", "--network", drafted, "--sales", drafted / "sales.csv", "-o", drafted / "recipe.yaml")[0] == 2, (
+        "it exists"
+    )
+
+
+@pytest.mark.parametrize("periods", [24, 40, 104, 171, 1000])
+def test_windows_never_leak(periods):
+    windows = split_by_time(periods, "sales.csv")
+    before = windows["history"] + windows["warm_up"]
+    assert windows["train"][0] == 0
+    assert windows["dev"][0] + before == windows["train"][1]
+    assert windows["test"][0] + before == windows["dev"][1]
+    assert windows["test"][1] == periods
+    assert all(last - first > before for first, last in (windows[name] for name in ("train", "dev", "test")))
+
+
+def test_tables_that_do_not_fit_each_other(tables, run):
+    with pytest.raises(InputError, match="periods: got 23; expected at least 24"):
+        split_by_time(23, "sales.csv")
+    (tables / "locations.csv").write_text(LOCATIONS.replace("west,", "wset,"))
+    (tables / "lanes.csv").write_text(LANES.replace("west,", "wset,"))
+    arguments = ["--locations", tables / "locations.csv", "--lanes", tables / "lanes.csv", "--sales", tables / "sales.csv"]
+    code, _, error = run("draft", *arguments, "-o", tables / "recipe.yaml")
+    assert code == 1
+    assert (
+        error
+        == f"error: {tables / 'sales.csv'}: location 'west' is no location of the network; did you mean 'wset'? one of: depot, east, wset\n"
+    )
+    assert not (tables / "recipe.yaml").exists()
+    assert "expected either --network" in run("draft", "--sales", tables / "sales.csv", "-o", tables / "recipe.yaml")[2]
+
+
+def test_orders_from_stock_and_sales(trained, run):
+    rows = [[f"item {item}", "on_hand", place, "", "", 8 - 2 * item] for item in range(3) for place in ("depot", "east", "west")]
+    rows.append(["item 1", "in_transit", "west", "depot", 1, 7])
+    columns = ["item", "record", "location", "from", "when", "units"]
+    pd.DataFrame(rows, columns=columns).to_csv(trained / "state.csv", index=False)
+    arguments = [trained / "run", "--state", trained / "state.csv", "-o", trained / "orders.csv"]
+    code, _, error = run("order", *arguments)
+    assert code == 1
+    assert error.count("demand of period -1 missing") == 6, "three items at two stores"
+    code, out, error = run("order", *arguments, "--sales", trained / "sales.csv")
+    assert code == 0, error
+    assert str(trained / "orders.csv") in out
+    orders = pd.read_csv(trained / "orders.csv")
+    assert set(orders["item"]) == {"item 0", "item 1", "item 2"}, "those in the state, not the fourth"
+    assert (orders["units"] == orders["units"].round()).all()
+    leaving = orders[orders["from"] == "depot"].groupby("item")["units"].sum()
+    assert (leaving <= [8, 6, 4]).all()
+    assert "exists already" in run("order", *arguments, "--sales", trained / "sales.csv")[2]
+    recipe, policy = load_recipe(trained / "run" / "recipe.yaml"), gi.load_policy(trained / "run" / "policy.safetensors")
+    sales = pd.read_csv(trained / "sales.csv")
+    recent = sales.assign(record="demand", when=sales["period"] - WEEKS, units=sales["sales"]).drop(columns=["period", "sales"])
+    both = pd.concat([pd.DataFrame(rows, columns=columns), recent[recent["item"] != "item 3"]])
+    same = gi.order_list(policy, gi.build_network(recipe.mapping), both, history=recipe.demand.windows.history, whole=True)
+    assert same["units"].tolist() == orders["units"].tolist(), "data frames in and out give the same orders"
+
+
+def test_backtest_beside_base_stock(trained, run, monkeypatch):
+    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 3)  # of its training: quick
+    arguments = [trained / "run", "--panel", trained / "sales.csv"]
+    code, out, error = run("backtest", *arguments, "-o", trained / "items.csv", "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    assert [line["name"] for line in found["lines"]] == ["policy", "base stock"]
+    assert (found["first"], found["last"], found["items"]) == (34, WEEKS, ITEMS)
+    by_item = pd.read_csv(trained / "items.csv")
+    assert list(by_item["item"]) == [f"item {item}" for item in range(ITEMS)]
+    difference = (by_item["policy"] - by_item["base stock"]) / 2
+    assert found["difference"] == pytest.approx(difference.mean())
+    half = 1.96 * difference.std() / ITEMS**0.5
+    assert found["difference_ci95"] == pytest.approx([difference.mean() - half, difference.mean() + half])
+    _, out, _ = run("evaluate", trained / "run", "--json")
+    assert json.loads(out)["cost"] == pytest.approx(found["lines"][0]["cost"]), "the same test window as evaluate's"
+    code, out, _ = run("backtest", *arguments)
+    assert code == 0
+    assert "base stock" in out
+
+
+def test_constant_sales_are_all_served_at_the_least_cost(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 5)
+    with open(tmp_path / "sales.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("item", "location", "period", "sales"), *(("tea", "shop", week, 5) for week in range(40)),
+                                    *(("ale", "shop", week, 10) for week in range(40))])  # fmt: skip
+    network = {
+        "nodes": {
+            "port": {"kind": "supplier"},
+            "shop": {"holding_cost": 1.0, "price": 4.0, "unmet_demand": "lost"},
+        },
+        "links": [{"from": "port", "to": "shop", "lead_time": 1, "unit_cost": 1.0}],
+    }
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(network))
+    assert (
+        run("draft", "--network", tmp_path / "network.yaml", "--sales", tmp_path / "sales.csv", "-o", tmp_path / "r.yaml")[0] == 0
+    )
+    settings = ["policy={name: base_stock}", "training.learning_rate=0.03", "training.epochs=2"]
+    assert (
+        run("train", tmp_path / "r.yaml", "-o", tmp_path / "run", *(part for text in settings for part in ("--set", text)))[0]
+        == 0
+    )
+    code, out, error = run("backtest", tmp_path / "run", "--panel", tmp_path / "sales.csv", "--json")
+    assert code == 0, error
+    base = json.loads(out)["lines"][1]
+    assert base["fill_rate"] == pytest.approx(1.0, abs=1e-3)
+    # levels start at 2 periods of demand, which is just enough: 7.5 sold at a margin of 3, nothing left
+    assert base["cost"] == pytest.approx(-3.0 * 7.5, rel=0.02)
+
+
+@pytest.mark.parametrize("ending", [".pt2", ".onnx"])
+def test_an_exported_decision_gives_the_same_orders(ending, tmp_path):
+    network = parse_network(gi.many_warehouses())
+    policy = gi.MessagePassing(width=8, rounds=1, slots=5, window=3, seed=2)
+    told = export_decision(policy, network, tmp_path / f"policy{ending}")
+    graph = gi.InventoryGraph.from_network(network)
+    assert told["axes"]["link"] == graph.link_names
+    random = torch.Generator().manual_seed(9)
+    shapes = {"on_hand": (5, graph.nodes), "in_transit": (5, graph.links, graph.slots), "past_demand": (5, 3, graph.nodes)}
+    inputs = {name: 10 * torch.rand(*shape, generator=random) for name, shape in shapes.items()} | {"calendar": torch.zeros(0)}
+    if ending == ".pt2":
+        given = torch.export.load(tmp_path / "policy.pt2").module()(*inputs.values())
+    else:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(tmp_path / "policy.onnx"), providers=["CPUExecutionProvider"])
+        wanted = {value.name for value in session.get_inputs()}
+        given = torch.from_numpy(
+            session.run(["orders"], {name: value.numpy() for name, value in inputs.items() if name in wanted})[0]
+        )
+    with torch.no_grad():
+        desired = policy(graph, Observation(**inputs))
+        expected = proportional(graph, inputs["on_hand"], desired.orders, desired.keep)
+    torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_quantile_of_the_exported_program():
+    probability = torch.cat([torch.linspace(0.001, 0.999, 999), torch.tensor([1e-6, 1 - 1e-6])]).double()
+    torch.testing.assert_close(normal_quantile(probability), torch.special.ndtri(probability), rtol=3e-7, atol=3e-7)
+
+
+def test_what_cannot_be_exported_is_said(trained, run, tmp_path):
+    assert "expected one of: .pt2, .onnx" in run("export", trained / "run", "-o", tmp_path / "policy.txt")[2]
+    policy = gi.BaseStock()
+    network = load_recipe(trained / "recipe.yaml").network
+    policy.fit_to(gi.InventoryGraph.from_network(network))
+    with pytest.raises(UnsupportedNetworkError, match="depend on the mean demand of each item"):
+        export_decision(policy, network, tmp_path / "policy.pt2")
+    assert not (tmp_path / "policy.pt2").exists()

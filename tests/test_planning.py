@@ -1,0 +1,193 @@
+"""Orders for today: what a planner's tables say, what becomes of an order, and one clear line for each mistake."""
+
+from datetime import date
+
+import networkx as nx
+import pandas as pd
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.planning.orders import decide_today, order_list
+from gnn_inventory.planning.position import Clock, Position, read_position
+from gnn_inventory.rollout import periods
+from gnn_inventory.topology.network import parse_network
+
+LEVELS = {"depot": 100.0, "east": 60.0, "west": 50.0}
+
+
+def shop(**depot) -> nx.DiGraph:
+    """port -> depot -> east, west; demand 10 at each."""
+    network = nx.DiGraph(name="shop")
+    network.add_node("port", kind="supplier")
+    network.add_node("depot", holding_cost=0.2, **depot)
+    demand = {"normal": {"mean": 10.0, "std": 1.0, "clip": False}}
+    network.add_node("east", holding_cost=1.0, underage_cost=9.0, unmet_demand="lost", demand=demand)
+    network.add_node("west", holding_cost=1.0, underage_cost=9.0, unmet_demand="backlogged", demand=demand)
+    network.add_edge("port", "depot", lead_time=3)
+    network.add_edge("depot", "east", lead_time=2)
+    network.add_edge("depot", "west", lead_time=1)
+    return network
+
+
+def base_stock(network: nx.DiGraph) -> gi.BaseStock:
+    policy = gi.BaseStock()
+    policy.set_levels(InventoryGraph.from_network(network), LEVELS)
+    return policy
+
+
+def state(*more: tuple[str, str, str, object, object], depot: object = 80, west: object = -4) -> pd.DataFrame:
+    """What stands in the shop; columns in an order of their own."""
+    rows = [
+        ("on_hand", "depot", "", "", depot),
+        ("on_hand", "east", "", "", 20),
+        ("on_hand", "west", "", "", west),
+        ("in_transit", "depot", "port", 2, 30),
+        ("in_transit", "east", "depot", "1", 4),
+        ("in_transit", "east", "depot", "1", 6),
+        *more,
+    ]
+    return pd.DataFrame(rows, columns=["record", "location", "from", "when", "units"])[
+        ["units", "when", "record", "from", "location"]
+    ]
+
+
+def test_orders_by_hand_cut_in_proportion_with_the_reason():
+    # positions: depot 80 + 30, so 0 of 100; east 20 + 10, so 30 of 60; west -4, so 54 of 50: 84 asked of 80, each gets 80 / 84
+    found = order_list(base_stock(shop()), shop(), state()).set_index("to")
+    assert list(found.index) == ["east", "west"], "the depot is above its level and asks for nothing"
+    assert found.loc["east", "units"] == pytest.approx(30 * 80 / 84, abs=1e-3)
+    assert found.loc["west", "units"] == pytest.approx(54 * 80 / 84, abs=1e-3)
+    assert found.loc["west", "cut"] == pytest.approx(54 * 4 / 84, abs=1e-3)
+    assert list(found["arrives"]) == ["2", "1"]
+    assert found.loc["east", "reason"] == "depot has 80, 84 asked of it"
+
+
+def test_whole_units_are_feasible_and_near():
+    found = order_list(base_stock(shop()), shop(), state(), whole=True)
+    assert list(found["units"]) == [29, 51], "28.57 and 51.43: 80 in all"
+    assert all(isinstance(units, int) for units in found["units"].tolist())
+    assert found["reason"].str.contains("rounded to whole units").all()
+
+
+def test_capacities_are_named_as_the_reason():
+    tight = shop(capacity=40.0)
+    found = order_list(base_stock(tight), tight, state()).set_index("to")
+    assert found["units"].sum() == pytest.approx(40.0, abs=1e-3)
+    assert found.loc["east", "reason"] == "depot ships at most 40 in a period"
+    narrow = shop()
+    narrow.edges["depot", "west"]["capacity"] = 20.0
+    found = order_list(base_stock(narrow), narrow, state()).set_index("to")
+    assert (found.loc["west", "units"], found.loc["west", "reason"]) == (20.0, "the link carries at most 20")
+    assert (found.loc["east", "units"], found.loc["east", "reason"]) == (30.0, "")
+
+
+def test_an_item_is_decided_as_if_it_were_alone():
+    one = state().assign(item="tea")
+    other = state(depot=10, west=7).assign(item="ale")
+    both = order_list(base_stock(shop()), shop(), pd.concat([one, other]))
+    for item, alone in (("tea", one), ("ale", other)):
+        mine = both[both["item"] == item].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, order_list(base_stock(shop()), shop(), alone))
+
+
+def test_dates_count_in_periods_of_a_week():
+    dated = state(("in_transit", "depot", "port", "2026-11-24", 5), depot=60)
+    clock = Clock(date(2026, 11, 23), 7)
+    graph = InventoryGraph.from_network(shop())
+    position = read_position(dated, graph, 0, clock)
+    assert position.in_transit[0, graph.link_names.index("port -> depot")].tolist() == [5.0, 30.0], "due on Tuesday: next week"
+    assert clock.day(2) == "2026-12-07"
+    assert [clock.periods_from_now(day) for day in ("2026-11-30", "2026-12-01", "2026-11-22", "2026-11-16")] == [1, 2, -1, -1]
+    found = order_list(base_stock(shop()), shop(), dated, clock=clock).set_index("to")
+    assert found.loc["east", "arrives"] == "2026-12-07"
+
+
+def test_sales_of_days_add_up_to_the_weeks_that_a_policy_looks_at():
+    days = [("demand", store, "", f"2026-11-{day:02d}", day) for store in ("east", "west") for day in range(9, 23)]
+    graph = InventoryGraph.from_network(shop())
+    position = read_position(state(*days), graph, 2, Clock(date(2026, 11, 23), 7))
+    assert position.demand[0, :, graph.labels.index("east")].tolist() == [sum(range(9, 16)), sum(range(16, 23))]
+
+
+def test_the_same_orders_as_in_a_simulation():
+    network = gi.many_warehouses()
+    source = SyntheticDemand(parse_network(network), 5, "test")
+    policy = gi.MessagePassing(slots=5, window=4, seed=3)
+    drawn = source.sample(0, 3, 12)
+    simulated = list(periods(policy, source.graph, drawn))[9]
+    here = Position(("a", "b", "c"), simulated.state.on_hand, simulated.state.in_transit, drawn.demand[:, :9])
+    decision = decide_today(policy, parse_network(network), here)
+    torch.testing.assert_close(decision.orders, simulated.orders, rtol=1e-5, atol=1e-4)
+
+
+def test_every_mistake_of_a_table_at_once():
+    broken = state(
+        ("on_hand", "nort", "", "", 5),
+        ("on_hand", "port", "", "", 5),
+        ("in_transit", "depot", "port", 1, -3),
+        ("in_transit", "depot", "port", 3, 3),
+        ("in_transit", "west", "port", 1, 3),
+        ("in_transit", "west", "depo", 1, 3),
+        ("stock", "west", "", "", 3),
+        ("on_hand", "east", "", "", 7),
+        ("on_hand", "west", "", "", "many"),
+        ("in_transit", "east", "depot", "soon", 3),
+        ("in_transit", "east", "depot", "2026-11-30", 3),
+        ("demand", "depot", "", -1, 3),
+        ("demand", "east", "", 0, 3),
+    )
+    broken = broken[(broken["location"] != "depot") | (broken["record"] != "on_hand")]
+    policy = gi.MessagePassing(slots=2, window=3)
+    with pytest.raises(InputError) as caught:
+        order_list(policy, shop(), broken, where="state.csv")
+    text = "\n".join(caught.value.problems)
+    for part in (
+        "location: unknown name 'nort'; did you mean 'port'?",
+        "on_hand: 'port' is a supplier",
+        "in_transit: got -3 on 'port -> depot'; expected at least 0",
+        "when: got 3 periods until arrival; expected 1 (on hand at the start of the next period) to 2",
+        "in_transit: no link 'port -> west'; expected one of: depot",
+        "from: unknown name 'depo'; did you mean 'depot'?",
+        "record: got 'stock'; one of: demand, in_transit, on_hand",
+        "on_hand: 'east' stands twice",
+        "units: got 'many'; expected a finite number",
+        "when: got 'soon'; expected a whole number of periods from now",
+        "when: got '2026-11-30'; expected periods from now, or today's date beside it",
+        "demand: 'depot' has no customers; expected one of: east, west",
+        "when: got 0; expected a period before now",
+        "location 'depot': on_hand missing",
+        "location 'west': demand of period -1 missing; expected demand of each of the last 3 periods",
+    ):
+        assert part in text, part
+    assert len(caught.value.problems) == 16, "and demand of east, which is the last"
+
+
+def test_columns_that_are_missing_or_unknown():
+    with pytest.raises(InputError) as caught:
+        order_list(base_stock(shop()), shop(), state().rename(columns={"units": "unit"}))
+    assert caught.value.problems == (
+        "state: unknown column 'unit'; did you mean 'units'? one of: from, item, location, record, units, when",
+        "state: column 'units': missing",
+    )
+
+
+def test_backlog_is_for_those_who_have_one():
+    with pytest.raises(InputError, match="got -80 at 'depot', which has no customers; expected at least 0"):
+        order_list(base_stock(shop()), shop(), state(depot=-80))
+
+
+def test_a_network_that_leaves_a_cost_open_is_refused():
+    network = shop()
+    network.nodes["east"]["holding_cost"] = {"per_scenario": {"uniform": [0.5, 1.5]}}
+    with pytest.raises(InputError, match="holding_cost: differs by scenario; an order needs one number"):
+        order_list(base_stock(network), network, state())
+
+
+@pytest.mark.parametrize(("today", "days"), [(None, 0), (date(2026, 1, 1), -1)])
+def test_a_period_has_days(today, days):
+    with pytest.raises(InputError, match="period_days"):
+        Clock(today, days)
