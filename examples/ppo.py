@@ -1,6 +1,6 @@
 """PPO, as most people know reinforcement learning, and HDPO on the same network, judged on the same scenarios.
 
-Usage: python examples/ppo.py [NETWORK] [MILLIONS]    (simulated periods for PPO, in millions; 2 or more for a fair comparison)
+Usage: python examples/ppo.py [NETWORK] [MILLIONS]    (simulated periods for each, in millions; 2 or more let PPO show what it can)
 
 PPO (Schulman et al. 2017, with generalised advantage estimation) is that of Stable-Baselines3: it sees rewards only. HDPO sees
 the gradient through the simulator. Both train a fully connected network of two layers of 64 from random weights.
@@ -39,8 +39,8 @@ def by_ppo(network: nx.DiGraph, simulated: int) -> gi.EnvironmentPolicy:
 
 def by_hdpo(network: nx.DiGraph, simulated: int) -> gi.FullyConnected:
     """Train by HDPO on as many periods."""
-    scenarios, epochs = 1024, max(simulated // (1024 * PERIODS), 1)
-    settings = gi.Training(scenarios=scenarios, batch=32, periods=PERIODS, epochs=epochs, learning_rate=1e-2, dev_scenarios=128)
+    epochs = max(simulated // (1000 * PERIODS), 1)
+    settings = gi.Training(scenarios=1000, batch=32, periods=PERIODS, epochs=epochs, learning_rate=1e-2, dev_scenarios=128)
     return gi.train(gi.FullyConnected(width=64), network, settings).policy
 
 
@@ -51,7 +51,7 @@ def main() -> None:
         began = time.perf_counter()
         policy = learn(network, simulated)
         took = time.perf_counter() - began
-        print(f"{name}, {took:.0f} s: {gi.evaluate(policy, network, scenarios=512, periods=200, warm_up=100)}")
+        print(f"{name}, {took:.0f} s: {gi.evaluate(policy, network, scenarios=2048, periods=400, warm_up=200)}")
 
 
 if __name__ == "__main__":
