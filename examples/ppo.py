@@ -39,8 +39,8 @@ def by_ppo(network: nx.DiGraph, simulated: int) -> gi.EnvironmentPolicy:
 
 def by_hdpo(network: nx.DiGraph, simulated: int) -> gi.FullyConnected:
     """Train by HDPO on as many periods."""
-    epochs = max(simulated // (1000 * PERIODS), 1)
-    settings = gi.Training(scenarios=1000, batch=32, periods=PERIODS, epochs=epochs, learning_rate=1e-2, dev_scenarios=128)
+    epochs = max(round(simulated / (1024 * PERIODS)), 1)
+    settings = gi.Training(scenarios=1024, batch=32, periods=PERIODS, epochs=epochs, learning_rate=1e-2, dev_scenarios=128)
     return gi.train(gi.FullyConnected(width=64), network, settings).policy
 
 
