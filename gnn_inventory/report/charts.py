@@ -115,7 +115,7 @@ def cost_chart(names: Sequence[str], results: Sequence[EvaluationResult]) -> "Fi
             annotation_text=kind,
             annotation_position="top right",
         )
-    _style(figure, 120 + 36 * len(results), xaxis={"title": "cost per store and period (95 % interval); negative = profit"})
+    _style(figure, 120 + 36 * len(results), xaxis={"title": "per store and period; negative = profit"})
     return figure
 
 
@@ -176,7 +176,14 @@ def trajectory_chart(happened: Trajectory, node: int) -> "Figure":
         )
         figure.add_trace(
             go.Scatter(
-                x=periods, y=low, line={"width": 0}, fill="tonexty", fillcolor=BAND, name="5 to 95 %", showlegend=row == 1
+                x=periods,
+                y=low,
+                mode="lines",
+                line={"width": 0},
+                fill="tonexty",
+                fillcolor=BAND,
+                name="5 to 95 %",
+                showlegend=row == 1,
             ),
             row,
             1,
@@ -185,6 +192,7 @@ def trajectory_chart(happened: Trajectory, node: int) -> "Figure":
             go.Scatter(x=periods, y=middle, mode="lines", line={"color": LINE}, name="median", showlegend=row == 1), row, 1
         )
     figure.update_xaxes(title_text="period", row=len(series), col=1)
+    figure.update_yaxes(rangemode="tozero")
     _style(figure, 170 * len(series) + 60)
     return figure
 
@@ -244,8 +252,8 @@ def _kind(network: Network, name: str) -> str:
 
 def _style(figure: "Figure", height: int, **layout: Any) -> None:
     figure.update_layout(
-        template="plotly_white", height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, font={"size": 12},
-        legend={"orientation": "h", "y": -0.15}, **layout,
+        template="plotly_white", height=height, margin={"l": 10, "r": 10, "t": 56, "b": 10}, font={"size": 12},
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}, **layout,
     )  # fmt: skip
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
