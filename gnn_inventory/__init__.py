@@ -47,6 +47,7 @@ _WHERE = {
     "order_list": "planning.orders",
     "backtest": "planning.backtest",
     "export_decision": "planning.export",
+    "write_report": "report.page",
     "InputError": "errors",
 }
 __all__ = list(_WHERE)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 import torch
@@ -26,8 +26,9 @@ from gnn_inventory.references import (
 from gnn_inventory.rollout import costs
 from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.training.machine import threads_for
+from gnn_inventory.training.recipe import Recipe, scenario_source
 
-__all__ = ["EvaluationResult", "evaluate", "evaluate_on", "interval", "mean_costs"]
+__all__ = ["EvaluationResult", "Assessment", "evaluate", "evaluate_on", "interval", "mean_costs", "assessment_of"]
 
 CELLS = 2**26
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
@@ -193,6 +194,55 @@ def evaluate_on(
         return result
     percent = 100 * over / abs(reference.value)
     return replace(result, gap_percent=float(percent.mean()), gap_ci95=interval(percent))
+
+
+class Assessment(NamedTuple):
+    """What a policy is tested on.
+
+    Attributes:
+        network: where.
+        source: of the scenarios.
+        scenarios: number of them.
+        periods: per scenario, warm-up included.
+        warm_up: first periods that are not counted.
+    """
+
+    network: Network
+    source: ScenarioSource
+    scenarios: int
+    periods: int
+    warm_up: int
+
+
+def assessment_of(
+    recipe: Recipe,
+    network: nx.DiGraph | None = None,
+    scenarios: int | None = None,
+    periods: int | None = None,
+    warm_up: int | None = None,
+    seed: int | None = None,
+) -> Assessment:
+    """What the policy of a recipe is tested on: as the recipe says, but for what is given.
+
+    Args:
+        recipe: the recipe.
+        network: another network than the recipe's.
+        scenarios, periods, warm_up, seed: as for `evaluate`; of a panel, `scenarios` are items.
+
+    Raises:
+        InputError: more scenarios than a panel has items.
+    """
+    parsed = recipe.network if network is None else parse_network(network)
+    settings = recipe.evaluation
+    source = scenario_source(recipe, "test", settings.seed if seed is None else seed, network)
+    if source.count is None:
+        warm = settings.warm_up if warm_up is None else warm_up
+        return Assessment(parsed, source, scenarios or settings.scenarios, periods or settings.periods, warm)
+    assert recipe.demand is not None
+    if (scenarios or 0) > source.count:
+        raise InputError(f"scenarios: got {scenarios}; expected at most {source.count}, the items of the panel")
+    warm = recipe.demand.windows.warm_up if warm_up is None else warm_up
+    return Assessment(parsed, source, scenarios or min(source.count, settings.scenarios), periods or source.periods or 0, warm)
 
 
 def interval(values: Tensor) -> tuple[float, float]:

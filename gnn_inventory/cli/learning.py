@@ -72,11 +72,9 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
 ) -> None:
     """Evaluate trained policies on fresh scenarios, beside each other."""
-    from gnn_inventory.evaluation import evaluate_on
+    from gnn_inventory.evaluation import assessment_of, evaluate_on
     from gnn_inventory.policies import ORACLES
     from gnn_inventory.topology.catalogue import load_network
-    from gnn_inventory.topology.network import parse_network
-    from gnn_inventory.training.recipe import scenario_source
     from gnn_inventory.training.run_folder import RunFolder
 
     recipes = [RunFolder(run).recipe() for run in runs]
@@ -93,22 +91,13 @@ def evaluate(
         for part in ("demand", "evaluation"):
             if getattr(recipe, part) != getattr(first, part):
                 raise InputError(f"evaluate: {runs[0]} and {run} state another '{part}'; evaluate them one by one")
-    parsed = first.network if other is None else parse_network(other)
-    settings = first.evaluation
-    source = scenario_source(first, "test", settings.seed if seed is None else seed, other)
-    if source.count is None:
-        chosen = (scenarios or settings.scenarios, periods or settings.periods, settings.warm_up if warm_up is None else warm_up)
-    else:
-        assert first.demand is not None
-        if (scenarios or 0) > source.count:
-            raise InputError(f"--scenarios: got {scenarios}; expected at most {source.count}, the items of the panel")
-        warm = first.demand.windows.warm_up if warm_up is None else warm_up
-        chosen = (scenarios or min(source.count, settings.scenarios), periods or source.periods or 0, warm)
+    tested, whole = assessment_of(first, other, scenarios, periods, warm_up, seed), first.evaluation.whole_units
     results = []
-    with progress_bar(chosen[0] * len(policies), "evaluating", silent=as_json) as (_, advance, describe):
+    with progress_bar(tested.scenarios * len(policies), "evaluating", silent=as_json) as (_, advance, describe):
         for name, policy in zip(names, policies, strict=True):
             describe(name)
-            results.append(evaluate_on(policy, parsed, source, *chosen, settings.whole_units, advance, bound))
+            sizes = tested.scenarios, tested.periods, tested.warm_up
+            results.append(evaluate_on(policy, tested.network, tested.source, *sizes, whole, advance, bound))
     if as_json:
         objects = [result.to_json() for result in results]
         print(json.dumps(objects[0] if len(objects) == 1 else objects))

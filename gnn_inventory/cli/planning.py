@@ -11,9 +11,9 @@ from gnn_inventory.cli.app import app
 from gnn_inventory.console import print_backtest, print_orders, progress_bar
 from gnn_inventory.errors import UsageError
 
-__all__ = ["backtest", "draft", "export", "order"]
+__all__ = ["backtest", "draft", "export", "order", "report"]
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
 
@@ -67,7 +67,7 @@ def draft(
 
 @app.command()
 def order(
-    run: Run,
+    run: RunPath,
     state: Annotated[
         Path, typer.Option("--state", help="CSV: item, record (on_hand, in_transit, demand), location, from, when, units.")
     ],
@@ -116,7 +116,7 @@ def _date(text: str | None) -> date | None:
 
 @app.command()
 def backtest(
-    run: Run,
+    run: RunPath,
     panel: Annotated[Path, typer.Option("--panel", help="Sales: CSV, Parquet or a tensor.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Cost of each item (.csv).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -150,8 +150,27 @@ def backtest(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; the first is shown, the others beside it.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The page (.html): one file that needs nothing else.")],
+    network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
+    scenarios: Annotated[int | None, typer.Option("--scenarios", min=2, help="Default: the recipe's, at most 1024.")] = None,
+    force: Force = False,
+) -> None:
+    """One page about a run: costs, service, stocks and orders, what the policy does, its training."""
+    from gnn_inventory.report.page import Run, write_report
+    from gnn_inventory.topology.catalogue import load_network
+
+    _refuse_existing(output, force)
+    other = None if network is None else load_network(network)
+    with progress_bar(None, "report") as (_, _, describe):
+        write_report([Run.of(run) for run in runs], output, other, scenarios, describe)
+    print(output)
+
+
+@app.command()
 def export(
-    run: Run,
+    run: RunPath,
     output: Annotated[Path, typer.Option("-o", "--output", help="The program: .pt2 (torch.export) or .onnx.")],
     network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
     force: Force = False,

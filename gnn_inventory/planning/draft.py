@@ -90,13 +90,17 @@ def on_panel(network: Mapping[str, Any], panel: SalesPanel) -> dict[str, Any]:
             problems.append(f"{panel.where}: location '{name}': the network states its demand already; remove it there, or here")
     if problems:
         raise InputError(problems)
-    start = {"per_scenario": {"uniform": [0.0, 2.0], "times": "mean_flow"}}
     for name in known:
         if nodes[name].get("holds_stock", True):
-            nodes[name].setdefault("initial_stock", start)
+            nodes[name].setdefault("initial_stock", _some_periods())
     for link in mapping["links"]:
-        link.setdefault("initial_in_transit", start)
+        link.setdefault("initial_in_transit", _some_periods())
     return mapping
+
+
+def _some_periods() -> dict[str, Any]:
+    """0 to 2 periods of mean demand, drawn for each scenario."""
+    return {"per_scenario": {"uniform": [0.0, 2.0], "times": "mean_flow"}}
 
 
 def split_by_time(periods: int, where: str) -> dict[str, Any]:
