@@ -25,9 +25,10 @@ class PublishedMessagePassing(Policy):
     location's customers and a loop at each location that ships on, each with its lead time; suppliers and customers are nodes
     whose embeddings are zero. In each round, with weights shared by all,
 
-    .. math::
-        x_v' = x_v + U([x_v, \\sum_{e \\to v} z_e / \\sqrt{d^{in}_v}, \\sum_{v \\to e} z_e / \\sqrt{d^{out}_v}]), \\quad
+        x_v' = x_v + U([x_v, Σ_in z_e / √d_in(v), Σ_out z_e / √d_out(v)])
         z_e' = z_e + V([z_e, x_u', x_v'])
+
+    with sums over the edges into and out of v, and d their number.
 
     An output network gives the order of each link and, from the loop, what a location keeps: both compete for its stock in
     proportion. There are as many rounds as links on the longest path between locations, at least one, and two where a

@@ -14,12 +14,11 @@ __all__ = ["SupplyConv"]
 class SupplyConv(nn.Module):
     """One round: links hear both ends, nodes hear their links.
 
-    .. math::
-        m_e = silu(A x_u + B x_v + C z_e), \\quad
-        x_v' = x_v + silu(D x_v + F \\sum_{e \\to v} w^{in}_e m_e + G \\sum_{v \\to e} w^{out}_e m_e)
+        m_e  = silu(A x_u + B x_v + C z_e)
+        x_v' = x_v + silu(D x_v + F Σ_in w_e m_e + G Σ_out w_e m_e)
 
-    with weights w, the share of each link in the mean flow through the node: so messages add up as units of stock do,
-    whatever the number of links.
+    with sums over the links into and out of v and weights w, the share of each link in the mean flow through the node: so messages
+    add up as units of stock do, whatever the number of links.
     """
 
     def __init__(self, width: int) -> None:
