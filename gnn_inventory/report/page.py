@@ -32,6 +32,8 @@ MOST_LOCATIONS = 60
 """Locations that are shown one by one: those that cost most."""
 MOST_LINKS = 40
 """Orders whose attributions are shown: those of the largest flow."""
+MOST_SCENARIOS = 1024
+"""On which costs are measured where nobody says how many."""
 SCENARIOS = 256
 """Of the bands."""
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -87,8 +89,9 @@ def write_report(
         raise InputError(
             f"report: {first.name} and {other[0]} were trained on different networks; name one for all: --network NETWORK"
         )
-    asked = min(first.recipe.evaluation.scenarios, 1024) if scenarios is None else scenarios
-    tested = assessment_of(first.recipe, network, scenarios=asked)
+    tested = assessment_of(first.recipe, network, scenarios=scenarios)
+    if scenarios is None:
+        tested = tested._replace(scenarios=min(tested.scenarios, MOST_SCENARIOS))
     graph, whole = tested.source.graph, first.recipe.evaluation.whole_units
     results = []
     for run in runs:
