@@ -36,6 +36,7 @@ _WHERE = {
     "train_recipe": "training.train",
     "load_policy": "training.run_folder",
     "evaluate": "evaluation",
+    "conditional_value_at_risk": "training.risk",
     "reference_of": "references",
     "draw_network": "picture",
     "InputError": "errors",
