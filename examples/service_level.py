@@ -47,16 +47,9 @@ def theory() -> tuple[float, float]:
 def main() -> None:
     network = gi.one_store(store=STORE, link={"lead_time": LEAD_TIME})
     settings = gi.Training(
-        scenarios=8192,
-        batch=1024,
-        epochs=25,
-        periods=20,
-        warm_up=5,
-        dev_scenarios=4096,
-        learning_rate=0.05,
-        fill_rate=ASKED,
-        multiplier_rate=30.0,
-    )
+        scenarios=8192, batch=256, epochs=12, periods=12, warm_up=4, learning_rate=0.05, dev_scenarios=4096, dev_periods=30,
+        dev_warm_up=6, fill_rate=ASKED, multiplier_rate=60.0,
+    )  # fmt: skip
     result = gi.train(gi.BaseStock(), network, settings)
     store = gi.InventoryGraph.from_network(network).labels.index("store")
     found, (level, price) = float(result.policy.levels.detach()[store]) * MEAN, theory()

@@ -16,7 +16,7 @@ from gnn_inventory.training.machine import Machine
 from gnn_inventory.training.memory import give_back_large_blocks
 from gnn_inventory.training.pathwise import pathwise
 from gnn_inventory.training.processes import Processes
-from gnn_inventory.training.risk import tail_of_batch
+from gnn_inventory.training.risk import Tail, tail_of_batch
 from gnn_inventory.training.score_function import score_function
 from gnn_inventory.training.service import fill_rate
 from gnn_inventory.training.settings import Training
@@ -51,7 +51,7 @@ def gradient(
     machine: Machine,
     settings: Training,
     warm_up: int = 0,
-    multiplier: float = 0.0,
+    price: float = 0.0,
     key: tuple[int, ...] = (),
 ) -> Step:
     """Put the gradient of what is minimised into the policy's parameters, per period and location with demand.
@@ -62,47 +62,55 @@ def gradient(
         machine: what it is computed on; the gradients of its processes are summed.
         settings: of training: the estimator, and what is minimised.
         warm_up: first periods that count neither for risk, nor for the fill rate, nor for the cost that is reported.
-        multiplier: of the fill rate, money per period and location.
+        price: of the whole fill rate, money per period and location.
         key: of the step, for an estimator's own random numbers.
     """
     if settings.checkpoint_every:
         give_back_large_blocks()
-    graph, scenarios, processes = batch.graph, batch.scenarios, machine.processes
-    stores, serving = graph.demand_locations, settings.fill_rate is not None
-    weights = scenarios.demand.new_ones(len(scenarios))
-    if settings.relative:
-        weights = newsvendor_weights(graph, scenarios, batch.share, processes)
-    demanded = _total(processes, [scenarios.demand[:, warm_up:]]) if serving else 0.0
-    price = multiplier / demanded if demanded else 0.0
-    if settings.level is None:
-        first = warm_up if serving else 0  # a price of service is of the cost of the periods that are served
-        loss, taken, simulated = Loss(weights * (batch.share / (len(scenarios) * stores)), first, price, warm_up), batch, 0
-    else:
-        tail, seen = tail_of_batch(policy, batch, machine, weights, warm_up, settings.level)
-        simulated = seen.numel()
-        # a scenario outside the tail has no gradient, unless its customers count
-        rows = torch.arange(len(tail)) if serving else tail.nonzero().squeeze(1).cpu()
-        taken = batch._replace(scenarios=scenarios[rows])
-        loss = Loss(tail[rows.to(tail.device)] / stores, warm_up, price, warm_up)
+    periods, processes, serving = batch.scenarios.periods, machine.processes, settings.fill_rate is not None
+    demanded = _total(processes, [batch.scenarios.demand[:, warm_up:]]) if serving else 0.0
+    loss, taken, seen = _loss(policy, batch, machine, settings, warm_up, price / demanded if demanded else 0.0)
     found = _estimated(policy, taken, machine, loss, settings, key) if len(taken.scenarios) else []
     parameters = [value for value in policy.parameters() if value.requires_grad]
-    gradients = [part.gradients for part in found if part.gradients]
+    gradients = [part.gradients for part in found if part.gradients] or [(None,) * len(parameters)]
     sums = [
         sum((value for value in values if value is not None), torch.zeros_like(parameter))
-        for parameter, values in zip(
-            parameters, zip(*gradients, strict=True) if gradients else [()] * len(parameters), strict=True
-        )
+        for parameter, values in zip(parameters, zip(*gradients, strict=True), strict=True)
     ]
     for parameter, value in zip(parameters, processes.sum(sums), strict=True):
         parameter.grad = value
-    simulated += len(taken.scenarios) * scenarios.periods * settings.rollouts_per_scenario
+    simulated = len(taken.scenarios) * periods * settings.rollouts_per_scenario + (0 if seen is None else seen.cost.numel())
     served = [part.served[:, warm_up:] for part in found if part.served is not None]
     reached = fill_rate(_total(processes, served), demanded) if serving else None
-    if settings.level is None:
-        cost = torch.cat([part.cost for part in found]) / stores
+    cost = (torch.cat([part.cost for part in found]) if seen is None else seen.cost) / batch.graph.demand_locations
+    if seen is None:
         return Step(cost, batch.share * float(cost[:, warm_up:].mean()), simulated, reached)
-    cost = seen / stores
-    return Step(cost, float((cost[:, warm_up:].mean(1) * tail).sum()), simulated, reached)
+    return Step(cost, float((cost[:, warm_up:].mean(1) * seen.weights).sum()), simulated, reached)
+
+
+def _loss(
+    policy: Policy, batch: Batch, machine: Machine, settings: Training, warm_up: int, price: float
+) -> tuple[Loss, Batch, Tail | None]:
+    """What is minimised, the scenarios that matter to it, and, where it is a risk, what was simulated to know the worst of them.
+
+    Args:
+        policy, batch, machine, settings, warm_up: see `gradient`.
+        price: of a unit that is served at once.
+    """
+    graph, scenarios = batch.graph, batch.scenarios
+    serving, stores = settings.fill_rate is not None, graph.demand_locations
+    weights = scenarios.demand.new_ones(len(scenarios))
+    if settings.relative:
+        weights = newsvendor_weights(graph, scenarios, batch.share, machine.processes)
+    if settings.level is None:
+        first = warm_up if serving else 0  # a price of service is of the cost of the periods that are served
+        return Loss(weights * (batch.share / (len(scenarios) * stores)), first, price, warm_up), batch, None
+    tail = tail_of_batch(policy, batch, machine, weights, warm_up, settings.level)
+    if serving:  # all customers count
+        return Loss(tail.weights / stores, warm_up, price, warm_up), batch, tail
+    rows = tail.weights.nonzero().squeeze(1)  # no other scenario has a gradient
+    taken = batch._replace(scenarios=scenarios[rows])
+    return Loss(tail.weights[rows] / stores, warm_up), taken, tail
 
 
 def _estimated(

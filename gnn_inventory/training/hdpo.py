@@ -127,7 +127,7 @@ def _epoch(
     policy.train()
     for batch in data.batches(settings, state.epoch, here.processes):
         own, rate = batch.to(here.device, getattr(torch, settings.dtype)), state.learning_rate
-        step = gradient(policy, own, here, settings, data.warm_up, state.multiplier, (state.epoch, state.step))
+        step = gradient(policy, own, here, settings, data.warm_up, state.price, (state.epoch, state.step))
         largest = max(largest, _checked_norm(policy, float(step.cost.mean()), settings, state.epoch))
         state.advance(step.fill_rate)
         train, steps, simulated = train + step.train, steps + 1, simulated + step.simulated_periods

@@ -8,6 +8,7 @@ own worst scenarios look a little worse than they are, less so the more of them 
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from gnn_inventory.training.horizon import Simulated, costs_within
 from gnn_inventory.training.machine import Machine
 from gnn_inventory.types import PerPeriod, PerScenario
 
-__all__ = ["conditional_value_at_risk", "tail_of_batch", "tail_weights"]
+__all__ = ["Tail", "conditional_value_at_risk", "tail_of_batch", "tail_weights"]
 
 
 def tail_weights(costs: PerScenario, level: float) -> PerScenario:
@@ -53,9 +54,19 @@ def conditional_value_at_risk(costs: PerScenario, level: float) -> float:
     return float((tail_weights(costs, level) * costs).sum())
 
 
-def tail_of_batch(
-    policy: Policy, batch: Batch, machine: Machine, weights: PerScenario, warm_up: int, level: float
-) -> tuple[PerScenario, PerPeriod]:
+class Tail(NamedTuple):
+    """The worst of a batch, as one process sees it.
+
+    Attributes:
+        weights: how much the mean cost of each of its scenarios counts, 0 outside the tail [B].
+        cost: of its scenarios per period, whole network [B, T], money.
+    """
+
+    weights: PerScenario
+    cost: PerPeriod
+
+
+def tail_of_batch(policy: Policy, batch: Batch, machine: Machine, weights: PerScenario, warm_up: int, level: float) -> Tail:
     """How much each scenario's mean cost counts in the conditional value at risk of a batch, by a rollout without gradient.
 
     Args:
@@ -65,9 +76,6 @@ def tail_of_batch(
         weights: of each scenario's cost [B].
         warm_up: first periods that are not counted.
         level: alpha.
-
-    Returns:
-        Weights of this process's scenarios, 0 outside the tail [B], and their cost per period, whole network [B, T].
     """
     graph, scenarios = batch.graph, batch.scenarios
 
@@ -80,4 +88,5 @@ def tail_of_batch(
     together = own.new_zeros(round(len(scenarios) / batch.share))
     together[machine.processes.share] = own
     (together,) = machine.processes.sum([together])
-    return tail_weights(together, level)[machine.processes.share] * weights, torch.cat([part.cost for part in found])
+    counted = tail_weights(together, level)[machine.processes.share] * weights
+    return Tail(counted, torch.cat([part.cost for part in found]))

@@ -12,7 +12,7 @@ from gnn_inventory.errors import InputError
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.training.judgement import Judgement
 from gnn_inventory.training.run_folder import RunFolder, save_policy
-from gnn_inventory.training.service import next_multiplier, shortfall
+from gnn_inventory.training.service import next_multiplier, next_price, shortfall
 from gnn_inventory.training.settings import Training
 
 __all__ = ["TrainingState"]
@@ -39,6 +39,7 @@ class TrainingState:
         best_dev, best_epoch: the dev cost of the best weights, and when they were found.
         best_fill_rate: theirs on dev; None where none is asked for.
         multiplier: of the fill rate, money per period and location; 0 where none is asked for.
+        price: what the next step pays for service, the multiplier and a little for what was missing in this one.
     """
 
     def __init__(self, policy: Policy, settings: Training, steps: int) -> None:
@@ -48,7 +49,7 @@ class TrainingState:
         self.best: dict[str, Tensor] = {}
         self.epoch, self.step, self.best_epoch, self.best_dev = 0, 0, 0, math.inf
         self.best_fill_rate: float | None = None
-        self.multiplier = 0.0
+        self.multiplier, self.price = 0.0, 0.0
 
     @property
     def learning_rate(self) -> float:
@@ -75,6 +76,7 @@ class TrainingState:
         if fill_rate is not None:
             part = self.learning_rate / self.settings.learning_rate
             self.multiplier = next_multiplier(self.multiplier, self.settings, fill_rate, part)
+            self.price = next_price(self.multiplier, self.settings, fill_rate)
         self.step += 1
         if self.kept is not self.policy:
             decay = min(self.settings.average, self.step / (10 + self.step))
@@ -110,7 +112,7 @@ class TrainingState:
             "best_dev": self.best_dev,
             "best_epoch": self.best_epoch,
         }
-        progress |= {"best_fill_rate": self.best_fill_rate, "multiplier": self.multiplier}
+        progress |= {"best_fill_rate": self.best_fill_rate, "multiplier": self.multiplier, "price": self.price}
         folder.save_checkpoint(tensors, progress, data)
 
     def restore(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
@@ -134,7 +136,8 @@ class TrainingState:
             self.optimiser.load_state_dict(state)
             self.epoch, self.step = progress["epoch"], progress["step"]
             self.best_dev, self.best_epoch = progress["best_dev"], progress["best_epoch"]
-            self.best_fill_rate, self.multiplier = progress["best_fill_rate"], progress["multiplier"]
+            self.best_fill_rate = progress["best_fill_rate"]
+            self.multiplier, self.price = progress["multiplier"], progress["price"]
         except (RuntimeError, KeyError, ValueError):
             raise InputError("checkpoint: holds another policy than the recipe says; train anew, in another folder") from None
         device = next(self.policy.parameters()).device
