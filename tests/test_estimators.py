@@ -143,6 +143,20 @@ def test_the_slope_along_a_direction_is_that_of_the_gradient(name):
         assert parts[0].cost.shape == (5, 9)
 
 
+@pytest.mark.parametrize("name", ["fixed_quantile", "transformed_quantile"])
+def test_the_slope_of_a_forecasting_policy_is_that_of_the_gradient(name):
+    source = SyntheticDemand(parse_network(gi.one_store()), 3, "train")
+    policy, batch = make_policy(name, window=4), Batch(source.graph, source.sample(0, 6, 12))
+    policy.prepare(source, 20, 24)
+    gradient(policy, batch, ONE_THREAD, gi.Training())
+    random = torch.Generator().manual_seed(0)
+    direction = {key: torch.randn(v.shape, generator=random) for key, v in policy.named_parameters()}
+    expected = sum(float((value.grad * direction[key]).sum()) for key, value in policy.named_parameters())
+    along, _ = slope(policy, batch, ONE_THREAD, Loss(torch.full((6,), 1 / 6)), False, direction)
+    assert float(along) == pytest.approx(expected, rel=1e-3)
+    assert abs(expected) > 0
+
+
 def test_the_forward_gradient_has_the_pathwise_one_as_its_mean():
     """Its error over n directions is |g| sqrt((P + 1) / n) by theory (E |v v' g|^2 = (P + 2) |g|^2)."""
     batch, count = drawn(gi.one_warehouse(stores=6), 3, 5), 200
