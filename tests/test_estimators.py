@@ -14,7 +14,7 @@ from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch
 from gnn_inventory.training.forward_gradient import slope
 from gnn_inventory.training.gradient import gradient
-from gnn_inventory.training.horizon import costs_within
+from gnn_inventory.training.horizon import Simulated, costs_within
 from gnn_inventory.training.loss import Loss
 from gnn_inventory.training.machine import Machine, Threads
 from gnn_inventory.training.processes import ALONE, Processes
@@ -171,6 +171,16 @@ def test_the_forward_gradient_has_the_pathwise_one_as_its_mean():
     assert float(error) < 2 * ((len(exact) + 1) / count) ** 0.5
     along = found @ exact / exact.square().sum()  # v'g g'v / g'g, the square of a standard normal number: mean 1, variance 2
     assert float(along.mean()) == pytest.approx(1.0, abs=4 * (2 / count) ** 0.5)
+
+
+def test_what_periods_add_to_the_loss_is_the_loss():
+    """By hand: weights 0.5 and 0.25 of means over periods 1 and 2, less 3 for each unit served in period 2."""
+    cost = torch.tensor([[9.0, 2.0, 4.0], [9.0, 6.0, 0.0]])
+    served = torch.tensor([[5.0, 1.0, 1.0], [5.0, 1.0, 0.5]])
+    loss = Loss(torch.tensor([0.5, 0.25]), first=1, price=3.0, warm_up=2)
+    seen, rows = Simulated(cost, cost, served), torch.arange(2)
+    assert float(loss.total(seen, rows)) == pytest.approx(0.5 * 3 + 0.25 * 3 - 3 * 1.5)
+    assert loss.by_period(seen, rows).tolist() == [[0, 0.5, 1 - 3], [0, 0.75, -1.5]]
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -309,7 +309,10 @@ def test_many_networks_at_once_have_no_common_risk_or_service(change):
 def test_the_command_line_says_whether_the_fill_rate_is_reached(quick, tmp_path, capsys, monkeypatch):
     from gnn_inventory.cli import main
 
-    for asked, text in (("0.999", "asked 0.999: not reached; train longer, or raise training.multiplier_rate"), ("0.1", "asked 0.1\n")):
+    for asked, text in (
+        ("0.999", "asked 0.999: not reached; train longer, or raise training.multiplier_rate"),
+        ("0.1", "asked 0.1\n"),
+    ):
         words = ["train", str(quick), "-o", str(tmp_path / asked), "--set", f"training.fill_rate={asked}"]
         monkeypatch.setattr("sys.argv", ["gnn-inventory", *words, "--set", "training.objective={cvar: 0.5}"])
         with pytest.raises(SystemExit):
