@@ -62,13 +62,13 @@ def measure(locations: int, scenarios: int, periods: int, every: int) -> None:
 
     source = SyntheticDemand(parse_network(network(locations)), 0, "train")
     policy, graph = gi.MessagePassing(width=WIDTH), source.graph
-    batch = Batch(graph, source.sample(0, scenarios, periods))
+    batch, settings = Batch(graph, source.sample(0, scenarios, periods)), gi.Training(checkpoint_every=every)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with machine("cpu") as here:
         if periods * locations * scenarios <= 1_000_000:  # the first step pays for the memory
-            gradient(policy, batch, here, every)
+            gradient(policy, batch, here, settings)
         began = time.perf_counter()
-        cost = gradient(policy, batch, here, every)
+        cost = gradient(policy, batch, here, settings).cost
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     finite = all(bool(value.grad.isfinite().all()) for value in policy.parameters())

@@ -81,7 +81,7 @@ def measure(name: str, network: nx.DiGraph, scenarios: int, width: int, here: Ma
         torch.set_num_threads(1)
         list(threads.pool.map(lambda part: part(), parts)) if threads.pool is not None else parts[0]()
 
-    calls = (lambda: gradient(policy, batch, here), together, apart)
+    calls = (lambda: gradient(policy, batch, here, gi.Training()), together, apart)
     for call in calls:
         call()
     found = [[seconds(call) for call in calls] for _ in range(REPEATS)]

@@ -41,6 +41,7 @@ _WHERE = {
     "InventoryVectorEnvironment": "environment",
     "StableBaselinesEnvironment": "stable_baselines",
     "evaluate": "evaluation",
+    "conditional_value_at_risk": "training.risk",
     "reference_of": "references",
     "Trajectory": "trajectory",
     "draw_network": "picture",

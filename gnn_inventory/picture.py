@@ -53,7 +53,8 @@ def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path) -> Non
     epochs = [line["epoch"] for line in metrics]
     axes.plot(epochs, [line["train"] for line in metrics], label="train", color="#8d99ae")
     axes.plot(epochs, [line["dev"] for line in metrics], label="dev", color="#2a9d8f")
-    best = min(metrics, key=lambda line: line["dev"])
+    lowest = min(metrics, key=lambda line: line["dev"])
+    best = next((line for line in metrics if line["dev"] == line.get("best_dev") == metrics[-1].get("best_dev")), lowest)
     axes.plot([best["epoch"]], [best["dev"]], "o", color="#e76f51", label=f"best: {best['dev']:.4f}")
     if best["dev"] > 0:
         axes.set_ylim(top=min(max(line["dev"] for line in metrics), 2 * best["dev"]) * 1.02)

@@ -9,7 +9,7 @@ from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, LinkPerScenario, NodePerScenario, PerScenario, Transit
 
-__all__ = ["Outcome", "State", "Timing", "initial_state", "step"]
+__all__ = ["Outcome", "State", "Timing", "initial_state", "served_at_once", "step"]
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,18 @@ def step(
     node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales
     cost = node_cost.sum(1) + (parameters.unit_cost * orders).sum(1)
     return State(on_hand, pipeline[..., 1:]), Outcome(cost, left, unmet, sales, arrivals)
+
+
+def served_at_once(state: State, outcome: Outcome, demand: NodePerScenario) -> NodePerScenario:
+    """Units of a period's demand that were handed over in the same period, from stock [B, N].
+
+    Demand less what of it was lost or put on the backlog: min(D, max(I - shipped, 0)) where D >= 0. What is handed to customers
+    who have waited does not count.
+
+    Args:
+        state: at the start of the period.
+        outcome: of the period.
+        demand: D [B, N], units.
+    """
+    waiting = (-state.on_hand).clamp_min(0.0)
+    return demand - (outcome.unmet - waiting)

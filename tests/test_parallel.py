@@ -34,7 +34,8 @@ def drawn(network, count, length=20):
 
 def gradients(batch, threads=1, stretch=0, relative=False):
     policy = gi.MessagePassing(width=8).to(torch.float64)
-    cost = gradient(policy, batch, Machine(CPU, Threads(threads), ALONE), stretch, relative)
+    settings = gi.Training(checkpoint_every=stretch, relative=relative)
+    cost = gradient(policy, batch, Machine(CPU, Threads(threads), ALONE), settings).cost
     return cost, [value.grad for value in policy.parameters()]
 
 

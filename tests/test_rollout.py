@@ -14,7 +14,7 @@ from gnn_inventory.policies.base import Desired, Policy, UnsupportedNetworkError
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch
-from gnn_inventory.training.hdpo import mean_cost
+from gnn_inventory.training.judgement import judge
 
 
 class Recorder(Policy):
@@ -138,15 +138,15 @@ def test_all_policies_face_the_same_scenarios_and_chunks_bound_what_is_held(monk
 def test_the_dev_cost_is_of_the_orders_that_will_be_placed():
     """Where whole units are shipped, the policy is chosen by its cost in whole units: 1.4 a period are 1."""
     graph, scenarios = drawn(gi.one_store(), count=6)
-    whole = mean_cost(Recorder(1.4), Batch(graph, scenarios), 5, whole_units=True)
-    assert whole == pytest.approx(mean_cost(Recorder(1.0), Batch(graph, scenarios), 5), rel=1e-6)
-    assert whole != pytest.approx(mean_cost(Recorder(1.4), Batch(graph, scenarios), 5), rel=1e-3)
+    whole = judge(Recorder(1.4), Batch(graph, scenarios), 5, whole_units=True).cost
+    assert whole == pytest.approx(judge(Recorder(1.0), Batch(graph, scenarios), 5).cost, rel=1e-6)
+    assert whole != pytest.approx(judge(Recorder(1.4), Batch(graph, scenarios), 5).cost, rel=1e-3)
 
 
 def test_the_dev_cost_leaves_the_warm_up_out():
     graph, scenarios = drawn(lost_only(), count=6)
     expected = float(scenarios.demand[:, 5:].sum(2).double().mean())
-    assert mean_cost(Constant(), Batch(graph, scenarios), 5) == pytest.approx(expected, rel=1e-6)
+    assert judge(Constant(), Batch(graph, scenarios), 5).cost == pytest.approx(expected, rel=1e-6)
 
 
 def test_just_in_time_orders_on_the_shortest_link_and_goes_on_at_the_end():

@@ -31,6 +31,7 @@ def train(
     from gnn_inventory.training.processes import this_process
     from gnn_inventory.training.recipe import load_recipe
     from gnn_inventory.training.run_folder import RunFolder
+    from gnn_inventory.training.service import shortfall
     from gnn_inventory.training.train import train_recipe
 
     changes = list(settings or [])
@@ -53,7 +54,13 @@ def train(
         draw_network(build_network(loaded.mapping), output / "network.svg")
     draw_training(result.metrics, output / "training.svg")
     unit = "per store" if loaded.networks is None else "in units of each network's newsvendor cost"
-    print(f"{output}: best dev cost {unit} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
+    asked = loaded.training
+    risk = "" if asked.level is None else f" (conditional value at risk at {asked.level:g})"
+    print(f"{output}: best dev cost {unit}{risk} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
+    if result.fill_rate is not None and asked.fill_rate is not None:
+        missed = shortfall(asked, result.fill_rate) > 0
+        hint = ": not reached; train longer, or raise training.multiplier_rate" if missed else ""
+        print(f"fill rate on dev {result.fill_rate:.4f}, asked {asked.fill_rate:g}{hint}")
 
 
 @app.command()

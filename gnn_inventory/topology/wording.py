@@ -9,7 +9,7 @@ from gnn_inventory.errors import nearest, problem
 
 __all__ = ["problems_of"]
 
-_TAGS = {"number", "per scenario", "matrix", "catalogue name", "itself"}
+_TAGS = {"number", "per scenario", "matrix", "catalogue name", "itself", "by name", "by level"}
 _EXPECTED = {
     "finite_number": "a finite number",
     "float_parsing": "a number",

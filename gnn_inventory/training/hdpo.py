@@ -1,6 +1,6 @@
 """HDPO, hindsight differentiable policy optimisation: the gradient of the mean simulated cost, straight through the simulator.
 
-Alvo, Russo, Kanoria and Lee, arXiv 2306.11246. A run is a pure function of its recipe: batches are drawn from (seed, epoch),
+Alvo, Russo, Kanoria and Lee, arXiv 2306.11246; or another gradient, of another objective (`training/gradient.py`). A run is a pure function of its recipe: batches are drawn from (seed, epoch),
 so a run that was stopped goes on bit for bit from its last finished epoch.
 """
 
@@ -11,24 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from gnn_inventory.errors import TrainingError
+from gnn_inventory.errors import InputError, TrainingError
 from gnn_inventory.policies.base import Policy
-from gnn_inventory.rollout import costs
-from gnn_inventory.training.data import Batch, Data, steps_per_epoch
+from gnn_inventory.training.data import Data, ManyNetworks, steps_per_epoch
 from gnn_inventory.training.gradient import gradient, newsvendor_weights
-from gnn_inventory.training.machine import Machine, Threads, machine
-from gnn_inventory.training.processes import ALONE
+from gnn_inventory.training.judgement import Judgement, judge
+from gnn_inventory.training.machine import Machine, machine
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Training
 from gnn_inventory.training.state import TrainingState
 
-__all__ = ["Result", "hdpo", "mean_cost"]
-
-DEV_CHUNK = 512
-"""Dev scenarios simulated at once."""
-ONE_THREAD = Machine(torch.device("cpu"), Threads(1), ALONE)
+__all__ = ["Result", "hdpo"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +31,15 @@ class Result:
 
     Attributes:
         policy: a copy of the best weights on dev.
-        dev_cost: their dev cost, per location with demand and period.
+        dev_cost: their dev cost, per location with demand and period: the mean, or its conditional value at risk.
         metrics: one dictionary per epoch.
+        fill_rate: theirs on dev; None where none is asked for.
     """
 
     policy: Policy
     dev_cost: float
     metrics: list[dict[str, Any]]
+    fill_rate: float | None = None
 
 
 def hdpo(
@@ -78,11 +74,18 @@ def hdpo(
         dev = data.dev.to(here.device, dtype)
         weights = newsvendor_weights(dev.graph, dev.scenarios, 1 / processes.size, processes) if settings.relative else 1.0
 
-        def dev_cost_of(judged: Policy) -> float:
-            return mean_cost(judged, dev, data.dev_warm_up, weights, data.whole_units, here)
+        if settings.estimator == "score_function" and processes.size > 1 and isinstance(data, ManyNetworks):
+            raise InputError(
+                f"training.estimator: got score_function on a distribution of networks in {processes.size} processes, among which its "
+                "noise cannot be divided; expected one process, or pathwise or forward"
+            )
+
+        def judgement_of(judged: Policy) -> Judgement:
+            level, serving = settings.level, settings.fill_rate is not None
+            return judge(judged, dev, data.dev_warm_up, weights, data.whole_units, here, level, serving)
 
         if not any(value.requires_grad for value in policy.parameters()):
-            return _untrained(policy, dev_cost_of(policy), folder if processes.first else None, on_epoch)
+            return _untrained(policy, judgement_of(policy), folder if processes.first else None, on_epoch)
         state = TrainingState(policy, settings, settings.epochs * steps_per_epoch(data.size, settings.batch))
         if folder is not None:
             saved = folder.checkpoint(data.fingerprint)
@@ -93,11 +96,11 @@ def hdpo(
         if folder is not None and processes.first:
             folder.cut_metrics(state.epoch)
         if trained and not state.best:
-            state.judge(dev_cost_of(policy))
+            state.judge(judgement_of(policy))
         while state.epoch < settings.epochs:
             if settings.early_stopping and state.epoch - state.best_epoch >= settings.early_stopping:
                 break
-            line = _epoch(state, data, here, dev_cost_of, on_step)
+            line = _epoch(state, data, here, judgement_of, on_step)
             metrics.append(line)
             if folder is not None and processes.first:
                 folder.append_metrics(line)
@@ -107,43 +110,48 @@ def hdpo(
         chosen = state.best_policy()
         if folder is not None and processes.first and not folder.policy_file.is_file():
             save_policy(chosen, folder.policy_file)
-        return Result(chosen, state.best_dev, metrics)
+        return Result(chosen, state.best_dev, metrics, state.best_fill_rate)
 
 
 def _epoch(
     state: TrainingState,
     data: Data,
     here: Machine,
-    dev_cost_of: Callable[[Policy], float],
+    judgement_of: Callable[[Policy], Judgement],
     on_step: Callable[[], None] | None,
 ) -> dict[str, Any]:
     """One pass over the scenarios; its metrics."""
     policy, settings = state.policy, state.settings
     began, largest, rate = time.perf_counter(), 0.0, state.learning_rate
-    train, steps = torch.zeros(1, dtype=torch.float64), 0
+    train, steps, simulated = torch.zeros(1, dtype=torch.float64), 0, 0
     policy.train()
     for batch in data.batches(settings, state.epoch, here.processes):
         own, rate = batch.to(here.device, getattr(torch, settings.dtype)), state.learning_rate
-        cost = gradient(policy, own, here, settings.checkpoint_every, settings.relative)
-        largest = max(largest, _checked_norm(policy, float(cost.mean()), settings, state.epoch))
-        state.advance()
-        train, steps = train + own.share * float(cost[:, data.warm_up :].mean()), steps + 1
+        step = gradient(policy, own, here, settings, data.warm_up, state.price, (state.epoch, state.step))
+        largest = max(largest, _checked_norm(policy, float(step.cost.mean()), settings, state.epoch))
+        state.advance(step.fill_rate)
+        train, steps, simulated = train + step.train, steps + 1, simulated + step.simulated_periods
         if on_step is not None:
             on_step()
-    dev = dev_cost_of(state.kept)
-    if not math.isfinite(dev):
+    judgement = judgement_of(state.kept)
+    if not math.isfinite(judgement.cost):
         raise TrainingError(
-            f"training: epoch {state.epoch + 1}: the dev cost is {dev:g}: the policy has left all bounds; "
+            f"training: epoch {state.epoch + 1}: the dev cost is {judgement.cost:g}: the policy has left all bounds; "
             "try a smaller training.learning_rate"
         )
     state.epoch += 1
-    state.judge(dev)
-    (total,) = here.processes.sum([train.to(here.device)])
+    state.judge(judgement)
+    total, all_periods = here.processes.sum(
+        [train.to(here.device), torch.tensor([simulated], dtype=train.dtype, device=here.device)]
+    )
+    service = {} if judgement.fill_rate is None else {"fill_rate": judgement.fill_rate, "multiplier": state.multiplier}
     return {
         "epoch": state.epoch,
         "train": float(total) / steps,
-        "dev": dev,
+        "dev": judgement.cost,
         "best_dev": state.best_dev,
+        **service,
+        "simulated_periods": int(all_periods),
         "gradient_norm": largest,
         "learning_rate": rate,
         "seconds": round(time.perf_counter() - began, 3),
@@ -151,42 +159,18 @@ def _epoch(
 
 
 def _untrained(
-    policy: Policy, cost: float, folder: RunFolder | None, on_epoch: Callable[[dict[str, Any]], None] | None
+    policy: Policy, judgement: Judgement, folder: RunFolder | None, on_epoch: Callable[[dict[str, Any]], None] | None
 ) -> Result:
     """The result of a policy that has nothing to train: one line of metrics with its dev cost, and the policy as it is."""
-    line = {"epoch": 1, "train": cost, "dev": cost, "best_dev": cost, "seconds": 0.0}
+    cost, service = judgement.cost, {} if judgement.fill_rate is None else {"fill_rate": judgement.fill_rate}
+    line = {"epoch": 1, "train": cost, "dev": cost, "best_dev": cost, **service, "simulated_periods": 0, "seconds": 0.0}
     if folder is not None:
         folder.cut_metrics(0)
         folder.append_metrics(line)
         save_policy(policy.cpu(), folder.policy_file)
     if on_epoch is not None:
         on_epoch(line)
-    return Result(policy.cpu(), cost, [line])
-
-
-@torch.no_grad()
-def mean_cost(
-    policy: Policy,
-    batch: Batch,
-    warm_up: int,
-    weights: Tensor | float = 1.0,
-    whole_units: bool = False,
-    machine: Machine = ONE_THREAD,
-) -> float:
-    """Mean cost per period and location with demand, after the warm-up; `weights` are of the scenarios [B]."""
-    graph, scenarios = batch.graph, batch.scenarios
-    policy.eval()
-    rows = torch.arange(len(scenarios))[machine.processes.share]
-
-    def total_of(part: Tensor) -> Tensor:
-        cost = costs(policy, graph, scenarios[rows[part]], whole_units)[:, warm_up:].double().sum(1)
-        return (cost * (weights[rows[part].to(cost.device)] if isinstance(weights, Tensor) else weights)).sum()
-
-    own = scenarios.demand.new_zeros(1, dtype=torch.float64)  # of a process to which none falls
-    if len(rows):
-        own = torch.stack(machine.threads.map(total_of, graph, len(rows), DEV_CHUNK)).sum().reshape(1)
-    (total,) = machine.processes.sum([own])
-    return float(total) / (len(scenarios) * (scenarios.periods - warm_up) * graph.demand_locations)
+    return Result(policy.cpu(), cost, [line], judgement.fill_rate)
 
 
 def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int) -> float:

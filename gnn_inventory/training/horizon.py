@@ -1,5 +1,7 @@
 """The cost of a rollout as training sees it: what the end of a scenario hides, and what memory has no room for."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -8,17 +10,34 @@ from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import Rollout
-from gnn_inventory.simulator import State, initial_state
+from gnn_inventory.simulator import State, initial_state, served_at_once
 from gnn_inventory.types import LinkValues, PerPeriod
 
-__all__ = ["costs_within", "reach"]
+__all__ = ["Simulated", "costs_within", "reach"]
 
 
-def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0) -> tuple[PerPeriod, PerPeriod]:
-    """Cost of the whole network per scenario and period, and what training minimises of it, each [B, T].
+@dataclass(frozen=True)
+class Simulated:
+    """A rollout as training sees it.
+
+    Attributes:
+        cost: of the whole network per scenario and period [B, T], money.
+        minimised: what training minimises of it [B, T].
+        served: units of a period's demand that were served at once, whole network [B, T]; None where nobody asked.
+    """
+
+    cost: PerPeriod
+    minimised: PerPeriod
+    served: PerPeriod | None
+
+
+def costs_within(
+    policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0, serving: bool = False
+) -> Simulated:
+    """Cost of the whole network per scenario and period, and what training minimises of it.
 
     A unit bought so late that no customer can have it before the last period only costs: training on its price would teach
-    the policy to buy less, though the world does not end there. What such units cost is left out of the second.
+    the policy to buy less, though the world does not end there. What such units cost is left out of what is minimised.
 
     Args:
         policy: decides the orders.
@@ -27,20 +46,24 @@ def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, st
         stretch: periods, k, of which only the state at the start is kept for the gradient: all within is computed again when
             its gradient is due (activation checkpointing, Chen, Xu, Zhang and Guestrin 2016), so that memory is that of k
             periods and T / k states; 0: all is kept.
+        serving: also say what was served at once.
     """
     rollout, bought = Rollout.of(policy, graph, scenarios), scenarios.parameters.unit_cost
     late = reach(graph, scenarios.parameters.lead_time) if bool((bought != 0).any()) else None
 
     def simulate(first: int, last: int, on_hand: Tensor, in_transit: Tensor) -> tuple[Tensor, ...]:
-        state, costs, counted = State(on_hand, in_transit), [], []
+        state, costs, counted, served = State(on_hand, in_transit), [], [], []
         for number in range(first, last):
             period = rollout.period(state, number)
+            if serving:
+                served.append(served_at_once(state, period.outcome, scenarios.demand[:, number]).sum(1))
             state, cost = period.after, period.outcome.cost
             costs.append(cost)
             if late is not None:
                 cost = cost - (period.orders * bought * (number + late >= scenarios.periods)).sum(1)
             counted.append(cost)
-        return state.on_hand, state.in_transit, torch.stack(costs, dim=1), torch.stack(counted, dim=1)
+        lists = [costs, counted, served] if serving else [costs, counted]
+        return state.on_hand, state.in_transit, *(torch.stack(values, dim=1) for values in lists)
 
     state, parts = initial_state(scenarios), []
     on_hand, in_transit = state.on_hand, state.in_transit
@@ -61,8 +84,8 @@ def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, st
             found = simulate(first, last, on_hand, in_transit)
         on_hand, in_transit, *costs = found
         parts.append(costs)
-    cost, counted = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
-    return cost, counted
+    cost, counted, *served = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
+    return Simulated(cost, counted, served[0] if serving else None)
 
 
 def reach(graph: InventoryGraph, lead_time: LinkValues) -> LinkValues:

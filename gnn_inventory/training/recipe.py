@@ -144,6 +144,9 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
     if model.training.random_start and model.demand is None:
         problems.append(f"{where}: training.random_start: got true; expected it with a panel of sales only")
     if distribution is not None:
+        for name, plain in (("objective", "mean"), ("fill_rate", None)):
+            if getattr(model.training, name) != plain:
+                problems.append(f"{where}: training.{name}: expected it with one network only; got a distribution of networks")
         for few, many in (("networks", "batch"), ("dev_networks", "dev_scenarios")):
             got, most = getattr(model.training, few), getattr(model.training, many)
             if got > most:

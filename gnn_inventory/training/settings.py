@@ -1,8 +1,9 @@
 """What a recipe may say of training, evaluation and a panel of sales; pydantic checks it."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from gnn_inventory.demand.panel_files import COLUMNS
 from gnn_inventory.topology.schema import Strict
@@ -14,6 +15,27 @@ CountOrNone = Annotated[int, Field(ge=0, le=10**9)]
 Few = Annotated[int, Field(ge=1, le=10**4)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Rate = Annotated[float, Field(gt=0)]
+Part = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Risk(Strict):
+    """Conditional value at risk as what is minimised.
+
+    Attributes:
+        cvar: its level alpha: the mean of the worst part 1 - alpha of the scenarios' mean costs per counted period.
+    """
+
+    cvar: Part
+
+
+def _kind(objective: Any) -> str:
+    return "by level" if isinstance(objective, Mapping | Risk) else "by name"
+
+
+Objective = Annotated[
+    Annotated[Literal["mean"], Tag("by name")] | Annotated[Risk, Tag("by level")],
+    Discriminator(_kind),
+]
 
 
 class Training(Strict):
@@ -22,8 +44,8 @@ class Training(Strict):
     Attributes:
         scenarios: training scenarios, drawn once (a panel: items, at most this many).
         periods: simulated per scenario, T; the cost of all of them is minimised, but for units bought too late for any customer
-            (a panel: its whole training window, unless `random_start`).
-        warm_up: first periods that are left out of the cost reported as `train` (a panel: its windows' own).
+            (a panel: its whole training window, unless `random_start`). With a `fill_rate` or `cvar` the counted ones' alone.
+        warm_up: first periods that do not count: for the cost reported as `train`, the fill rate and the risk (a panel: its windows' own).
         batch: scenarios per step, B.
         networks: drawn per step, where a recipe trains on a distribution of networks; the batch is divided among them.
         epochs: passes over the scenarios.
@@ -44,6 +66,16 @@ class Training(Strict):
         relative: weigh each scenario by the inverse of its newsvendor cost, where scenarios are instances of other size: then
             all instances count alike, and a percent of each costs the same.
         random_start: panels only: each step simulates `periods` periods that start anywhere in the training window.
+        estimator: of the gradient: `pathwise` (HDPO), `score_function` (REINFORCE, from costs alone) or `forward` (slopes along
+            random directions).
+        rollouts: score_function only: simulations of each scenario, with noise of their own, K.
+        exploration: score_function only: deviation of the noise on what the policy asks for, in units of mean flow.
+        directions: forward only: simulations of each batch, a direction each.
+        objective: what is minimised of the scenarios' costs: `mean`, or `{cvar: 0.95}`, the conditional value at risk at a level.
+        fill_rate: part of demand that must be served at once, over all counted periods and the whole network (see
+            `training/service.py`); None = no such constraint.
+        multiplier_rate: fill_rate only: how quickly its multiplier climbs, money per period and location, per step and missing
+            whole of the fill rate; it follows the learning rate's schedule. About the holding cost of a period's mean demand suits.
     """
 
     scenarios: Count = 8192
@@ -68,6 +100,50 @@ class Training(Strict):
     dev_networks: Few = 32
     relative: bool = False
     random_start: bool = False
+    estimator: Literal["pathwise", "score_function", "forward"] = "pathwise"
+    rollouts: Annotated[int, Field(ge=2, le=10**6)] = 8
+    exploration: Rate = 0.1
+    directions: Few = 8
+    objective: Objective = "mean"
+    fill_rate: Part | None = None
+    multiplier_rate: Rate = 10.0
+
+    @property
+    def level(self) -> float | None:
+        """Of the conditional value at risk; None where the mean is minimised."""
+        return self.objective.cvar if isinstance(self.objective, Risk) else None
+
+    @property
+    def rollouts_per_scenario(self) -> int:
+        """How often a step simulates each of its scenarios for the gradient."""
+        return {"pathwise": 1, "score_function": self.rollouts, "forward": self.directions}[self.estimator]
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> "Training":
+        owners = {"rollouts": "score_function", "exploration": "score_function", "directions": "forward"}
+        for name, owner in owners.items():
+            if getattr(self, name) != type(self).model_fields[name].default and self.estimator != owner:
+                raise ValueError(
+                    f"{name}: got {getattr(self, name)}; expected it with estimator {owner} only, not {self.estimator}"
+                )
+        if self.checkpoint_every and self.estimator != "pathwise":
+            raise ValueError(
+                f"checkpoint_every: got {self.checkpoint_every}; expected 0 with estimator {self.estimator}, which goes back through no period"
+            )
+        if self.fill_rate is None and self.multiplier_rate != type(self).model_fields["multiplier_rate"].default:
+            raise ValueError(f"multiplier_rate: got {self.multiplier_rate}; expected it with a fill_rate only")
+        if self.level is not None and self.estimator == "score_function":
+            raise ValueError(
+                f"objective: got cvar {self.level} with estimator score_function, whose rewards are sums over periods; expected mean, or "
+                "estimator pathwise or forward"
+            )
+        for name in ("batch", "dev_scenarios"):
+            count = getattr(self, name)
+            if self.level is not None and count * (1 - self.level) < 1 - 1e-9:
+                raise ValueError(
+                    f"objective: got cvar {self.level} with {name} {count}, less than one scenario in the tail; expected more"
+                )
+        return self
 
     @model_validator(mode="after")
     def _something_counts(self) -> "Training":

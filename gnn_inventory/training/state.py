@@ -10,7 +10,9 @@ from torch import Tensor
 
 from gnn_inventory.errors import InputError
 from gnn_inventory.policies.base import Policy
+from gnn_inventory.training.judgement import Judgement
 from gnn_inventory.training.run_folder import RunFolder, save_policy
+from gnn_inventory.training.service import next_multiplier, next_price, shortfall
 from gnn_inventory.training.settings import Training
 
 __all__ = ["TrainingState"]
@@ -35,6 +37,9 @@ class TrainingState:
         best: the best weights on dev; none before the first epoch.
         epoch, step: finished ones.
         best_dev, best_epoch: the dev cost of the best weights, and when they were found.
+        best_fill_rate: theirs on dev; None where none is asked for.
+        multiplier: of the fill rate, money per period and location; 0 where none is asked for.
+        price: what the next step pays for service, the multiplier and a little for what was missing in this one.
     """
 
     def __init__(self, policy: Policy, settings: Training, steps: int) -> None:
@@ -43,6 +48,8 @@ class TrainingState:
         self.kept = copy.deepcopy(policy) if settings.average else policy
         self.best: dict[str, Tensor] = {}
         self.epoch, self.step, self.best_epoch, self.best_dev = 0, 0, 0, math.inf
+        self.best_fill_rate: float | None = None
+        self.multiplier, self.price = 0.0, 0.0
 
     @property
     def learning_rate(self) -> float:
@@ -57,11 +64,19 @@ class TrainingState:
             low, high, part = settings.learning_rate, settings.learning_rate * 1e-4, (step - rise) / max(self.steps - 1 - rise, 1)
         return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
 
-    def advance(self) -> None:
-        """Take a step along the gradient that the parameters hold."""
+    def advance(self, fill_rate: float | None = None) -> None:
+        """Take a step along the gradient that the parameters hold; where a fill rate is asked for, the multiplier takes one too.
+
+        Args:
+            fill_rate: of the batch.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate
         self.optimiser.step()
+        if fill_rate is not None:
+            part = self.learning_rate / self.settings.learning_rate
+            self.multiplier = next_multiplier(self.multiplier, self.settings, fill_rate, part)
+            self.price = next_price(self.multiplier, self.settings, fill_rate)
         self.step += 1
         if self.kept is not self.policy:
             decay = min(self.settings.average, self.step / (10 + self.step))
@@ -69,11 +84,12 @@ class TrainingState:
                 for mean, value in zip(self.kept.parameters(), self.policy.parameters(), strict=True):
                     mean.lerp_(value, 1 - decay)
 
-    def judge(self, dev: float) -> None:
-        """Keep the weights as the best ones where their dev cost is the lowest so far."""
-        if dev < self.best_dev:
+    def judge(self, judgement: Judgement) -> None:
+        """Keep the weights as the best ones where no earlier ones came closer to the fill rate, then where they cost least on dev."""
+        missing, before = (shortfall(self.settings, value) for value in (judgement.fill_rate, self.best_fill_rate))
+        if not self.best or (missing, judgement.cost) < (before, self.best_dev):
             self.best = {name: value.detach().clone() for name, value in self.kept.state_dict().items()}
-            self.best_dev, self.best_epoch = dev, self.epoch
+            self.best_dev, self.best_epoch, self.best_fill_rate = judgement.cost, self.epoch, judgement.fill_rate
 
     def best_policy(self) -> Policy:
         """A copy with the best weights."""
@@ -90,7 +106,13 @@ class TrainingState:
         tensors |= {f"best.{name}": value.cpu() for name, value in self.best.items()}
         for number, values in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{key}": value.cpu() for key, value in values.items()}
-        progress = {"epoch": self.epoch, "step": self.step, "best_dev": self.best_dev, "best_epoch": self.best_epoch}
+        progress: dict[str, Any] = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "best_dev": self.best_dev,
+            "best_epoch": self.best_epoch,
+        }
+        progress |= {"best_fill_rate": self.best_fill_rate, "multiplier": self.multiplier, "price": self.price}
         folder.save_checkpoint(tensors, progress, data)
 
     def restore(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
@@ -114,6 +136,8 @@ class TrainingState:
             self.optimiser.load_state_dict(state)
             self.epoch, self.step = progress["epoch"], progress["step"]
             self.best_dev, self.best_epoch = progress["best_dev"], progress["best_epoch"]
+            self.best_fill_rate = progress["best_fill_rate"]
+            self.multiplier, self.price = progress["multiplier"], progress["price"]
         except (RuntimeError, KeyError, ValueError):
             raise InputError("checkpoint: holds another policy than the recipe says; train anew, in another folder") from None
         device = next(self.policy.parameters()).device
