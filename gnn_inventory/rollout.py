@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gnn_inventory.allocation import proportional, whole_units, with_whole_capacities
+from gnn_inventory.allocation import proportional, straight_through, whole_units, with_whole_limits, without_small_orders
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Known, Observation, Oracle, Policy, UnsupportedNetworkError
@@ -38,6 +38,7 @@ class Rollout:
         now: position of the first period in it.
         window: periods of past demand that the policy looks at.
         whole: round orders to whole units, feasibly.
+        minimum: whether any link has a minimum order.
     """
 
     graph: InventoryGraph
@@ -48,6 +49,7 @@ class Rollout:
     now: int
     window: int
     whole: bool
+    minimum: bool
 
     @classmethod
     def of(cls, policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> "Rollout":
@@ -73,13 +75,13 @@ class Rollout:
         else:
             decide = policy.start(graph, Known.of(graph, scenarios))
         if whole:
-            graph = with_whole_capacities(graph)
+            graph = with_whole_limits(graph)
         # before the history, as far as a policy looks back beyond it, stands the mean
         earlier = max(policy.window - scenarios.history.shape[1], 0)
         mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
         demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
         timing, now = Timing.of(graph, scenarios.parameters), earlier + scenarios.history.shape[1]
-        return cls(graph, scenarios, decide, timing, demand, now, policy.window, whole)
+        return cls(graph, scenarios, decide, timing, demand, now, policy.window, whole, bool((graph.minimum_order > 0).any()))
 
     def period(self, state: State, number: int) -> Period:
         """Simulate period `number`, the first being 0."""
@@ -87,10 +89,22 @@ class Rollout:
         past = self.demand[:, now - self.window : now].clone()  # a view would lead to the future
         desired = self.decide(Observation(state.on_hand, state.in_transit, past, self.scenarios.calendar[number]))
         orders = desired.orders if desired.free else proportional(self.graph, state.on_hand, desired.orders, desired.keep)
-        if self.whole and not desired.free:
-            orders = whole_units(self.graph, state.on_hand, orders)
-        after, outcome = step(self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, now])
+        if not desired.free:
+            orders = self._lumpy(state, orders)
+        placed = desired.placed
+        if placed is not None:  # where stock, or no room for it, decided otherwise, the policy's decision changes nothing
+            ordered = orders > 0
+            placed = torch.where((placed > 0) == ordered, placed, ordered.to(placed.dtype))
+        after, outcome = step(self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, now], placed)
         return Period(state, orders, outcome, after)
+
+    def _lumpy(self, state: State, orders: LinkPerScenario) -> LinkPerScenario:
+        """Orders in whole units and of no less than the minimum, where that is asked; the gradient goes straight through."""
+        if self.whole:
+            orders = straight_through(whole_units(self.graph, state.on_hand, orders), orders)
+        if self.minimum:
+            orders = straight_through(without_small_orders(self.graph, state.on_hand, orders), orders)
+        return orders
 
 
 def periods(policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> Iterator[Period]:

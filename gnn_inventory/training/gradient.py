@@ -17,7 +17,9 @@ from gnn_inventory.types import PerPeriod
 __all__ = ["gradient", "newsvendor_weights"]
 
 
-def gradient(policy: Policy, batch: Batch, machine: Machine, stretch: int = 0, relative: bool = False) -> PerPeriod:
+def gradient(
+    policy: Policy, batch: Batch, machine: Machine, stretch: int = 0, relative: bool = False, whole: bool = False
+) -> PerPeriod:
     """Put the gradient of the mean cost per period and location with demand into the policy's parameters.
 
     Args:
@@ -26,6 +28,7 @@ def gradient(policy: Policy, batch: Batch, machine: Machine, stretch: int = 0, r
         machine: what it is computed on; the gradients of its processes are summed.
         stretch: see `costs_within`.
         relative: weigh each scenario by the inverse of its newsvendor cost.
+        whole: see `costs_within`.
 
     Returns:
         Cost per location with demand of each scenario of this process and period [B, T].
@@ -41,7 +44,7 @@ def gradient(policy: Policy, batch: Batch, machine: Machine, stretch: int = 0, r
 
     def of_part(rows: Tensor) -> tuple[PerPeriod, tuple[Tensor | None, ...]]:
         part = scenarios if len(rows) == len(scenarios) else scenarios[rows]
-        cost, minimised = costs_within(policy, graph, part, stretch)
+        cost, minimised = costs_within(policy, graph, part, stretch, whole)
         total = (minimised.mean(1) * weights[rows.to(weights.device)]).sum()
         return cost.detach() / graph.demand_locations, torch.autograd.grad(total, parameters, allow_unused=True)
 

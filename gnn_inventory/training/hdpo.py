@@ -124,7 +124,7 @@ def _epoch(
     policy.train()
     for batch in data.batches(settings, state.epoch, here.processes):
         own, rate = batch.to(here.device, getattr(torch, settings.dtype)), state.learning_rate
-        cost = gradient(policy, own, here, settings.checkpoint_every, settings.relative)
+        cost = gradient(policy, own, here, settings.checkpoint_every, settings.relative, settings.whole_units is not None)
         largest = max(largest, _checked_norm(policy, float(cost.mean()), settings, state.epoch))
         state.advance()
         train, steps = train + own.share * float(cost[:, data.warm_up :].mean()), steps + 1

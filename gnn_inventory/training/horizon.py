@@ -14,11 +14,13 @@ from gnn_inventory.types import LinkValues, PerPeriod
 __all__ = ["costs_within", "reach"]
 
 
-def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0) -> tuple[PerPeriod, PerPeriod]:
+def costs_within(
+    policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0, whole: bool = False
+) -> tuple[PerPeriod, PerPeriod]:
     """Cost of the whole network per scenario and period, and what training minimises of it, each [B, T].
 
     A unit bought so late that no customer can have it before the last period only costs: training on its price would teach
-    the policy to buy less, though the world does not end there. What such units cost is left out of the second.
+    the policy to buy less, though the world does not end there. What such units and orders cost is left out of the second.
 
     Args:
         policy: decides the orders.
@@ -27,9 +29,12 @@ def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, st
         stretch: periods, k, of which only the state at the start is kept for the gradient: all within is computed again when
             its gradient is due (activation checkpointing, Chen, Xu, Zhang and Guestrin 2016), so that memory is that of k
             periods and T / k states; 0: all is kept.
+        whole: round orders to whole units, feasibly; the gradient goes straight through.
     """
-    rollout, bought = Rollout.of(policy, graph, scenarios), scenarios.parameters.unit_cost
-    late = reach(graph, scenarios.parameters.lead_time) if bool((bought != 0).any()) else None
+    rollout, parameters = Rollout.of(policy, graph, scenarios, whole), scenarios.parameters
+    bought = parameters.unit_cost
+    costly = rollout.timing.fixed_costs or bool((bought != 0).any())
+    late = reach(graph, parameters.lead_time) if costly else None
 
     def simulate(first: int, last: int, on_hand: Tensor, in_transit: Tensor) -> tuple[Tensor, ...]:
         state, costs, counted = State(on_hand, in_transit), [], []
@@ -38,7 +43,9 @@ def costs_within(policy: Policy, graph: InventoryGraph, scenarios: Scenarios, st
             state, cost = period.after, period.outcome.cost
             costs.append(cost)
             if late is not None:
-                cost = cost - (period.orders * bought * (number + late >= scenarios.periods)).sum(1)
+                paid, placed = period.orders * bought, period.outcome.placed
+                paid = paid if placed is None else paid + parameters.fixed_cost * placed
+                cost = cost - (paid * (number + late >= scenarios.periods)).sum(1)
             counted.append(cost)
         return state.on_hand, state.in_transit, torch.stack(costs, dim=1), torch.stack(counted, dim=1)
 

@@ -43,6 +43,9 @@ class Training(Strict):
         dev_networks: fixed ones, among which the dev scenarios are divided, where a recipe trains on a distribution.
         relative: weigh each scenario by the inverse of its newsvendor cost, where scenarios are instances of other size: then
             all instances count alike, and a percent of each costs the same.
+        whole_units: `straight_through`: orders are whole units in training too, and the gradient goes straight through the
+            rounding; none: orders are rounded only where a policy is judged and used. Fixed costs and minimum orders hold in
+            training whatever this says.
         random_start: panels only: each step simulates `periods` periods that start anywhere in the training window.
     """
 
@@ -67,6 +70,7 @@ class Training(Strict):
     dev_warm_up: CountOrNone = 60
     dev_networks: Few = 32
     relative: bool = False
+    whole_units: Literal["straight_through"] | None = None
     random_start: bool = False
 
     @model_validator(mode="after")
