@@ -16,7 +16,7 @@ from gnn_inventory.allocation import proportional, whole_units, with_whole_limit
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Desired, Known, Observation, Policy, UnsupportedNetworkError
-from gnn_inventory.policies.lumps import SMOOTHING, LumpSizes, decided
+from gnn_inventory.policies.lumps import LumpSizes, decided
 from gnn_inventory.references import reference_of
 from gnn_inventory.references.fixed_cost import FixedCost
 from gnn_inventory.rollout import periods
@@ -221,12 +221,14 @@ def test_whole_units_and_minimum_orders_let_the_gradient_through(minimum):
 
 
 def test_the_decision_is_made_and_has_the_gradient_of_a_probability():
-    lacking = torch.tensor([[-5.0, -0.1, 0.0, 0.2, 5.0]], requires_grad=True)
-    placed = decided(lacking)
+    lacking, gap = torch.tensor([[-5.0, 2.9, 3.0, 3.2, 9.0]], requires_grad=True), torch.tensor([3.0], requires_grad=True)
+    placed = decided(lacking, gap)
     assert placed.tolist() == [[0, 0, 1, 1, 1]]
-    (gradient,) = torch.autograd.grad(placed.sum(), lacking)
-    chance = torch.sigmoid(lacking.detach() / SMOOTHING)
-    torch.testing.assert_close(gradient, chance * (1 - chance) / SMOOTHING)
+    by_lacking, by_gap = torch.autograd.grad(placed.sum(), (lacking, gap))
+    width = 0.2 * 3 + 0.1
+    chance = torch.sigmoid((lacking.detach() - 3) / width)
+    torch.testing.assert_close(by_lacking, chance * (1 - chance) / width)
+    torch.testing.assert_close(by_gap, -by_lacking.sum(1))
 
 
 POLICIES = {"message_passing": gi.MessagePassing(width=8, rounds=1, slots=3), "reorder_point": gi.ReorderPoint()}
@@ -390,6 +392,24 @@ def test_the_reference_is_attained_by_its_twin_on_a_simulated_network():
     error = float(cost.std()) / 32
     assert abs(float(cost.mean()) - reference.value) < 3 * error
     assert error < 0.002 * reference.value
+
+
+def test_the_twin_orders_up_to_62_at_26_or_below():
+    """Against the rule written out: also where stock starts at parts of a unit."""
+    network = store(initial_stock={"per_scenario": {"uniform": [0, 90]}})
+    source = SyntheticDemand(parse_network(network), 5, "test")
+    scenarios = source.sample(0, 16, 60)
+    expected = np.zeros((16, 60))
+    for row in range(16):
+        on_hand, arriving = float(scenarios.on_hand[row, 0]), [0.0]  # of an order of the period before: L = 2
+        for period, demand in enumerate(scenarios.demand[row, :, 0].tolist()):
+            position = on_hand + sum(arriving)
+            arriving.append(62 - position if position <= 26.5 else 0.0)  # where it starts at a part of a unit, 26.5 decides
+            net = on_hand - demand
+            expected[row, period] = 64 * (arriving[-1] > 0) + max(net, 0) + 9 * max(-net, 0)
+            on_hand = net + arriving.pop(0)
+    found = reference_of(network).twin(source.graph, scenarios)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-3)
 
 
 def test_no_optimum_is_claimed_where_none_is_known():

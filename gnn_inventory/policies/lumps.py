@@ -12,20 +12,27 @@ from gnn_inventory.types import Float, LinkPerScenario, LinkValues
 
 __all__ = ["LumpSizes", "Lumps", "decided"]
 
-SMOOTHING = 0.7
-"""Width of the decision's gradient, in units of the mean flow: most of what a position loses in a period."""
+SMOOTHING = 0.2
+"""Width of the decision's gradient, as a part of S - s."""
+LEAST = 0.1
+"""Added to it, in units of the mean flow, where S - s is next to nothing."""
 LARGEST = 100.0
 """Periods of mean demand beyond which no order goes, where next to nothing is charged for holding."""
 
 
-def decided(lacking: Float[Tensor, "scenario _"]) -> Float[Tensor, "scenario _"]:
-    """1 where an order is placed, since what is lacking of the reorder point is at least 0; else 0. The gradient goes straight
-    through: that of the probability sigmoid(lacking / width) (Bengio, Leonard and Courville 2013).
+def decided(lacking: Float[Tensor, "scenario _"], gap: Tensor) -> Float[Tensor, "scenario _"]:
+    """1 where an order is placed, since S - s or more is lacking of S; else 0. The gradient goes straight through: it is that of
+    the probability sigmoid((lacking - gap) / width) (Bengio, Leonard and Courville 2013).
+
+    The width is a part of S - s: the gradient that a decision passes on to earlier states is (S - s) / (4 width) at the most,
+    and grows from order to order where that is well above 1.
 
     Args:
-        lacking: reorder point less position, in units of the mean flow, per node or link.
+        lacking: of S, in units of the mean flow, per node or link.
+        gap: S - s, in the same units.
     """
-    return straight_through((lacking >= 0).to(lacking.dtype), torch.sigmoid(lacking / SMOOTHING))
+    width = SMOOTHING * gap.detach() + LEAST
+    return straight_through((lacking >= gap).to(lacking.dtype), torch.sigmoid((lacking - gap) / width))
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,9 @@ class LumpSizes:
 class Lumps(nn.Module):
     """The decision to order on links with a fixed cost, beside a policy that says what is lacking of a base-stock level.
 
-    An order of what is lacking of S is placed once that level less (1 - a) Q, changed by what this learns, is reached: s. S is
-    the level and a Q, with Q and a as `LumpSizes` has them. Training starts there; no random number is drawn.
+    With Q and a as `LumpSizes` has them, S is that level and a Q, and an order of what is lacking of S is placed once S - s is:
+    S - s = 2 Q sigmoid(learnt), at first Q. What the policy has learnt moves S by no more than Q, smoothly, so that wherever
+    stock may have gone an order brings it back. Training starts at theory; no random number is drawn.
 
     Args:
         width: channels per node and link.
@@ -75,20 +83,30 @@ class Lumps(nn.Module):
         return self.facts((sizes.size / 4).t().unsqueeze(-1))
 
     def forward(
-        self, graph: InventoryGraph, sizes: LumpSizes, lacking: LinkPerScenario, x: Tensor, z: Tensor
+        self,
+        graph: InventoryGraph,
+        sizes: LumpSizes,
+        theory: LinkPerScenario,
+        lacking: LinkPerScenario,
+        x: Tensor,
+        z: Tensor,
     ) -> tuple[LinkPerScenario, LinkPerScenario]:
         """What is lacking of S, and whether to order it.
 
         Args:
             graph: the network.
             sizes: of its orders.
-            lacking: of the base-stock level, in units of the link's mean flow [B, E].
+            theory: what is lacking of the base-stock level of theory, in units of the link's mean flow [B, E].
+            lacking: the same, as the policy has learnt it [B, E].
             x: nodes [N, B, F].
             z: links [E, B, F].
 
         Returns:
             lacking of S [B, E] and `decided` [B, E]; as it is and 1 where there is no fixed cost.
         """
+        fixed = sizes.size > 0
+        most = torch.where(fixed, sizes.size, 1.0)
         learnt = (self.of_link(z) + self.of_target(x).index_select(0, graph.target)).squeeze(-1).t()
-        placed = decided(lacking - (1 - sizes.above) * sizes.size + learnt)
-        return lacking + sizes.above * sizes.size, torch.where(sizes.size > 0, placed, 1.0)
+        of_level = theory + most * torch.tanh((lacking - theory) / most) + sizes.above * sizes.size
+        placed = decided(of_level, 2 * sizes.size * torch.sigmoid(learnt))
+        return torch.where(fixed, of_level, lacking), torch.where(fixed, placed, 1.0)

@@ -179,7 +179,8 @@ class MessagePassing(Policy):
             wanted = of_link + self.order_of_lateness(late.unsqueeze(-1)).squeeze(-1) + of_target.index_select(1, target)
             placed = None
             if self.lumps is not None and terms.lumps is not None:
-                wanted, placed = self.lumps(graph, terms.lumps, wanted, x, z)
+                theory = late - echelon.index_select(1, target)
+                wanted, placed = self.lumps(graph, terms.lumps, theory, wanted, x, z)
             orders = _placed(functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow, placed)
             short = torch.zeros_like(on_hand).scatter_add(1, source.expand_as(orders), orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)

@@ -20,7 +20,9 @@ class ReorderPoint(BaseStock):
     """Every location whose position is at or below s orders up to S (Arrow, Harris and Marschak 1951; Scarf 1960).
 
     In training the decision to order is a probability, sigmoid((s - position) / width), that multiplies the order; in use it
-    is made: the order is placed where that is at least one half. S and S - s are parameters in units of the mean flow.
+    is made: the order is placed where that is at least one half. On a network with fixed costs, where half an order for half the
+    cost would be worth having, it is made in training too, and its gradient goes straight through (`decided`). S and S - s are
+    parameters in units of the mean flow.
     """
 
     _kind = "reorder_point"
@@ -43,16 +45,16 @@ class ReorderPoint(BaseStock):
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         up_to_level = super().start(graph, known)
-        points = self.levels - self.gaps.clamp_min(0.0)
-
+        gaps = self.gaps.clamp_min(0.0)
+        points = self.levels - gaps
         fixed_costs = bool((known.parameters.fixed_cost != 0).any())
 
         def decide(seen: Observation) -> Desired:
-            below = points - self._position(graph, seen) / known.node_flow
-            orders = up_to_level(seen).orders
+            position, orders = self._position(graph, seen) / known.node_flow, up_to_level(seen).orders
             if fixed_costs:
-                placed = decided(below)[:, graph.target]
+                placed = decided(self.levels - position, gaps)[:, graph.target]
                 return Desired(orders * placed, placed=placed)
+            below = points - position
             placed = torch.sigmoid(below / SMOOTHING) if self.training else (below >= 0).to(below.dtype)
             return Desired(orders * placed[:, graph.target])
 
