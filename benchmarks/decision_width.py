@@ -23,7 +23,8 @@ from gnn_inventory.training.train import prepared
 
 PROBLEMS = ((10, 64, 2, 9), (5, 20, 1, 4), (20, 200, 4, 19), (5, 64, 1, 9))
 """Mean of the Poisson demand, fixed cost, lead time, underage cost; the holding cost is 1."""
-WIDTHS = (0.3, 0.5, 0.7, 1.0, 1.5)
+WIDTHS = (0.1, 0.2, 0.4)
+"""As parts of S - s."""
 SIZES = ("training.scenarios=2048", "training.dev_scenarios=512")
 
 

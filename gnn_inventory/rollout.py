@@ -80,7 +80,7 @@ class Rollout:
         earlier = max(policy.window - scenarios.history.shape[1], 0)
         mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
         demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
-        timing, now = Timing.of(graph, scenarios.parameters), earlier + scenarios.history.shape[1]
+        timing, now = Timing.of(graph, scenarios.parameters, whole), earlier + scenarios.history.shape[1]
         return cls(graph, scenarios, decide, timing, demand, now, policy.window, whole, bool((graph.minimum_order > 0).any()))
 
     def period(self, state: State, number: int) -> Period:

@@ -32,17 +32,19 @@ class Timing:
     Attributes:
         arrival: 1 at the period (minus one) in which an order placed now arrives, else 0 [1 or B, E, L + 1].
         fixed_costs: whether an order on any link has a fixed cost.
+        whole: whether orders are whole units.
     """
 
     arrival: Float[Tensor, "_ link slot"]
     fixed_costs: bool = False
+    whole: bool = False
 
     @classmethod
-    def of(cls, graph: InventoryGraph, parameters: Parameters) -> "Timing":
-        """The timing of a graph whose lead times are `parameters.lead_time`."""
+    def of(cls, graph: InventoryGraph, parameters: Parameters, whole: bool = False) -> "Timing":
+        """The timing of a graph whose lead times are `parameters.lead_time`, its orders in whole units or not."""
         slots = torch.arange(graph.slots + 1, device=parameters.lead_time.device)
         arrival = slots == parameters.lead_time.unsqueeze(-1) - 1
-        return cls(arrival.to(parameters.lead_time.dtype), bool((parameters.fixed_cost != 0).any()))
+        return cls(arrival.to(parameters.lead_time.dtype), bool((parameters.fixed_cost != 0).any()), whole)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def step(
     shipped = torch.zeros_like(state.on_hand).scatter_add(1, graph.source.expand_as(orders), orders)
     available = state.on_hand - shipped.masked_fill(graph.is_supplier, 0.0)
     net = available - demand
-    left, unmet = net.clamp_min(0.0), (-net).clamp_min(0.0)
+    left, unmet = (_above(net), _above(-net)) if timing.whole else (net.clamp_min(0.0), (-net).clamp_min(0.0))
     remaining = torch.where(graph.lost, left, net)
     pipeline = torch.nn.functional.pad(state.in_transit, (0, 1)) + orders.unsqueeze(-1) * timing.arrival
     arrivals = pipeline[..., 0]
@@ -111,3 +113,10 @@ def step(
         charged = (orders > 0).to(orders.dtype) if placed is None else placed
         cost = cost + (parameters.fixed_cost * charged).sum(1)
     return State(on_hand, pipeline[..., 1:]), Outcome(cost, left, unmet, sales, arrivals, charged)
+
+
+def _above(values: Tensor) -> Tensor:
+    """What is above 0. At 0, where stock in whole units often ends, the derivative is the mean of those on both sides, 1/2: a unit
+    more is held, a unit less is lacking. (`clamp_min` counts both in full.)
+    """
+    return (values + values.abs()) / 2

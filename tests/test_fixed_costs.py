@@ -20,6 +20,7 @@ from gnn_inventory.policies.lumps import LumpSizes, decided
 from gnn_inventory.references import reference_of
 from gnn_inventory.references.fixed_cost import FixedCost
 from gnn_inventory.rollout import periods
+from gnn_inventory.simulator import State, Timing, step
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.coverage import Coverage
 from gnn_inventory.training.horizon import costs_within
@@ -218,6 +219,18 @@ def test_whole_units_and_minimum_orders_let_the_gradient_through(minimum):
     assert torch.equal(cost, minimised)
     (gradient,) = torch.autograd.grad(minimised.sum(), policy.factor)
     assert float(gradient) == pytest.approx(5.4 * (2 + 1))  # stock is ample: the first order is held twice, the second once
+
+
+def test_stock_that_ends_at_nothing_counts_both_sides():
+    """5 on hand, demand 5: a unit more is held for 1, a unit less is lacking for 4: the derivative is their mean, (1 - 4) / 2."""
+    graph = InventoryGraph.from_network(chain("lost"))
+    for whole, expected in ((True, (1 - 4) / 2), (False, 1 - 4)):  # in parts of a unit, stock is never exactly at 0
+        on_hand = torch.tensor([[5.0, 0.0]], requires_grad=True)
+        timing = Timing.of(graph, graph.parameters(), whole)
+        state, orders, demand = State(on_hand, torch.zeros(1, 1, 1)), torch.zeros(1, 1), torch.tensor([[5.0, 0.0]])
+        cost = step(graph, graph.parameters(), timing, state, orders, demand)[1].cost
+        assert float(cost) == 0.0
+        assert float(torch.autograd.grad(cost.sum(), on_hand)[0][0, 0]) == expected
 
 
 def test_the_decision_is_made_and_has_the_gradient_of_a_probability():
