@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gnn_inventory.allocation import straight_through
 from gnn_inventory.graph import InventoryGraph
@@ -62,9 +63,12 @@ class LumpSizes:
 class Lumps(nn.Module):
     """The decision to order on links with a fixed cost, beside a policy that says what is lacking of a base-stock level.
 
-    With Q and a as `LumpSizes` has them, S is that level and a Q, and an order of what is lacking of S is placed once S - s is:
-    S - s = 2 Q sigmoid(learnt), at first Q. What the policy has learnt moves S by no more than Q, smoothly, so that wherever
-    stock may have gone an order brings it back. Training starts at theory; no random number is drawn.
+    With Q and a as `LumpSizes` has them, S is that level and a Q, s is S less Q: so training starts, and no random number is
+    drawn. What is learnt moves each of them by no more than Q, smoothly: wherever stock may have gone, an order brings it back.
+
+    S is learnt from the state too, s from what is known of the network alone. Where the decision could see its own position, it
+    would learn to be undecided: just below s a straight-through gradient asks not to order, for the last unit of a large order
+    saves nothing, and just above s to order, for its first unit saves much. Only both together say where s should go.
 
     Args:
         width: channels per node and link.
@@ -88,8 +92,8 @@ class Lumps(nn.Module):
         sizes: LumpSizes,
         theory: LinkPerScenario,
         lacking: LinkPerScenario,
-        x: Tensor,
-        z: Tensor,
+        of_nodes: Tensor,
+        of_links: Tensor,
     ) -> tuple[LinkPerScenario, LinkPerScenario]:
         """What is lacking of S, and whether to order it.
 
@@ -98,15 +102,17 @@ class Lumps(nn.Module):
             sizes: of its orders.
             theory: what is lacking of the base-stock level of theory, in units of the link's mean flow [B, E].
             lacking: the same, as the policy has learnt it [B, E].
-            x: nodes [N, B, F].
-            z: links [E, B, F].
+            of_nodes: what is known of each node [N, b, F].
+            of_links: what is known of each link [E, b, F].
 
         Returns:
             lacking of S [B, E] and `decided` [B, E]; as it is and 1 where there is no fixed cost.
         """
         fixed = sizes.size > 0
         most = torch.where(fixed, sizes.size, 1.0)
-        learnt = (self.of_link(z) + self.of_target(x).index_select(0, graph.target)).squeeze(-1).t()
+        of_target = self.of_target(functional.silu(of_nodes)).index_select(0, graph.target)
+        learnt = self.of_link(functional.silu(of_links)) + of_target
         of_level = theory + most * torch.tanh((lacking - theory) / most) + sizes.above * sizes.size
-        placed = decided(of_level, 2 * sizes.size * torch.sigmoid(learnt))
+        of_point_and_size = theory + sizes.size * (sizes.above - torch.tanh(learnt.squeeze(-1).t()))  # lacking of s + Q
+        placed = decided(of_point_and_size, sizes.size)
         return torch.where(fixed, of_level, lacking), torch.where(fixed, placed, 1.0)

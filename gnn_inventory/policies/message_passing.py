@@ -180,7 +180,7 @@ class MessagePassing(Policy):
             placed = None
             if self.lumps is not None and terms.lumps is not None:
                 theory = late - echelon.index_select(1, target)
-                wanted, placed = self.lumps(graph, terms.lumps, theory, wanted, x, z)
+                wanted, placed = self.lumps(graph, terms.lumps, theory, wanted, terms.node_facts, terms.link_facts)
             orders = _placed(functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow, placed)
             short = torch.zeros_like(on_hand).scatter_add(1, source.expand_as(orders), orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
