@@ -3,17 +3,52 @@
 import copy
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
-__all__ = ["proportional", "whole_units", "with_whole_capacities", "within_capacities"]
+__all__ = [
+    "feasible",
+    "proportional",
+    "straight_through",
+    "whole_units",
+    "with_whole_limits",
+    "within_capacities",
+    "without_small_orders",
+]
 
 SMALL = 1e-9
 """Units below which a total is not divided by."""
 ROUNDING = 1e-6
 """Part of a unit that a rounding error may take from a whole stock."""
+
+
+def feasible(
+    graph: InventoryGraph,
+    on_hand: NodePerScenario,
+    desired: LinkPerScenario,
+    keep: NodePerScenario | None = None,
+    whole: bool = False,
+    minimum: bool = False,
+) -> LinkPerScenario:
+    """What becomes of the orders asked for: cut in proportion, then whole units, then none below a link's minimum [B, E], units.
+
+    The gradient goes straight through what is rounded.
+
+    Args:
+        graph: the network; in whole units that of `with_whole_limits`.
+        on_hand, desired, keep: as for `proportional`.
+        whole: round orders to whole units.
+        minimum: whether any link has a minimum order.
+    """
+    orders = proportional(graph, on_hand, desired, keep)
+    if whole:
+        orders = straight_through(whole_units(graph, on_hand, orders), orders)
+    if minimum:
+        orders = straight_through(without_small_orders(graph, on_hand, orders), orders)
+    return orders
 
 
 def proportional(
@@ -75,11 +110,12 @@ def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> Li
     return part.index_select(1, graph.source)
 
 
-def with_whole_capacities(graph: InventoryGraph) -> InventoryGraph:
-    """The same graph with its capacities rounded down: what a whole order may use of them."""
-    floored = copy.copy(graph)
-    floored.ship_capacity, floored.link_capacity = graph.ship_capacity.floor(), graph.link_capacity.floor()
-    return floored
+def with_whole_limits(graph: InventoryGraph) -> InventoryGraph:
+    """The same graph with its capacities rounded down and its minimum orders up: what a whole order may be."""
+    rounded = copy.copy(graph)
+    rounded.ship_capacity, rounded.link_capacity = graph.ship_capacity.floor(), graph.link_capacity.floor()
+    rounded.minimum_order = graph.minimum_order.ceil()
+    return rounded
 
 
 def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario) -> LinkPerScenario:
@@ -95,13 +131,48 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
         orders: feasible orders [B, E], units.
     """
     by_source = torch.argsort(graph.source, stable=True)
-    source = graph.source[by_source]
-    cumulative = orders[:, by_source].double().cumsum(1)  # over all links: then what earlier sources have is taken off
-    first = torch.searchsorted(source, source)
-    running = cumulative - functional.pad(cumulative, (1, 0))[:, first]
+    running, first = _running_totals(graph, orders, by_source)
     total = torch.zeros_like(on_hand, dtype=torch.float64).index_add(1, graph.source, orders.double())
     stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
-    upwards = torch.where((total + 0.5).floor() <= stock + ROUNDING, 0.5, 0.0)[:, source]
+    upwards = torch.where((total + 0.5).floor() <= stock + ROUNDING, 0.5, 0.0)[:, graph.source[by_source]]
     whole = (running + upwards).floor()
-    before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(source), device=first.device) == first, 0.0)
+    before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(first), device=first.device) == first, 0.0)
     return torch.zeros_like(orders).index_copy(1, by_source, (whole - before).to(orders.dtype))
+
+
+def without_small_orders(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario) -> LinkPerScenario:
+    """Feasible orders of which none is above 0 and below its link's minimum.
+
+    An order of at least the minimum stands as it is. One of less than half the minimum is not placed. One between is raised
+    to the minimum where there is room for it: capacity on the link and, at its source, capacity and stock after all orders
+    that stand and those raised on earlier links (in the order of the graph); else it is not placed. What is not placed stays
+    at the source. Whole orders stay whole where the minimum orders are.
+
+    Args:
+        graph: the network.
+        on_hand: I [B, N], units.
+        orders: feasible orders [B, E], units.
+    """
+    least = graph.minimum_order
+    stands = orders >= least * (1 - ROUNDING)  # a cut in proportion may leave a rounding error less
+    standing = torch.where(stands, orders, 0.0)
+    limit = on_hand.clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf).minimum(graph.ship_capacity).double()
+    room = limit.index_add(1, graph.source, standing.double(), alpha=-1.0)
+    wanted = torch.where(~stands & (orders >= least / 2) & (least <= graph.link_capacity), least, 0.0)
+    by_source = torch.argsort(graph.source, stable=True)
+    running = torch.zeros_like(wanted, dtype=torch.float64)
+    running = running.index_copy(1, by_source, _running_totals(graph, wanted, by_source)[0])
+    return standing + torch.where(running <= room[:, graph.source], wanted, 0.0)
+
+
+def _running_totals(graph: InventoryGraph, values: LinkPerScenario, by_source: Tensor) -> tuple[Tensor, Tensor]:
+    """Running totals over the links of each source, links sorted by source [B, E], and where its first link stands [E]."""
+    source = graph.source[by_source]
+    cumulative = values[:, by_source].double().cumsum(1)  # over all links: then what earlier sources have is taken off
+    first = torch.searchsorted(source, source)
+    return cumulative - functional.pad(cumulative, (1, 0))[:, first], first
+
+
+def straight_through(rounded: LinkPerScenario, orders: LinkPerScenario) -> LinkPerScenario:
+    """The rounded orders, bit for bit, with the gradient of the orders before (Bengio, Leonard and Courville 2013)."""
+    return rounded.detach() + (orders - orders.detach())

@@ -17,7 +17,8 @@ from gnn_inventory.types import LinkValues, NodeValues
 __all__ = ["InventoryGraph", "Parameters", "moments"]
 
 NODE_VALUES = ("holding_cost", "underage_cost", "price", "initial_stock")
-LINK_VALUES = ("lead_time", "unit_cost", "initial_in_transit")
+LINK_VALUES = ("lead_time", "unit_cost", "fixed_cost", "initial_in_transit")
+PARAMETERS = ("holding_cost", "underage_cost", "price", "unit_cost", "fixed_cost", "lead_time")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Parameters:
         underage_cost: p, money per unit of unmet demand (per period where it is backlogged).
         price: money per unit sold.
         unit_cost: c, money per unit ordered.
+        fixed_cost: K, money per order placed in a period, whatever its size.
         lead_time: L, periods, whole numbers.
     """
 
@@ -36,6 +38,7 @@ class Parameters:
     underage_cost: NodeValues
     price: NodeValues
     unit_cost: LinkValues
+    fixed_cost: LinkValues
     lead_time: LinkValues
 
     def in_money_of(self, unit: Tensor) -> "Parameters":
@@ -58,10 +61,11 @@ class InventoryGraph(Data):
     Attributes:
         edge_index: source and target of each link [2, E], integers.
         holding_cost, underage_cost, price, initial_stock: per node [N].
-        lead_time, unit_cost, initial_in_transit: per link [E].
+        lead_time, unit_cost, fixed_cost, initial_in_transit: per link [E].
         initial_stock_by_flow, initial_in_transit_by_flow: whether these are in units of the mean flow.
         ship_capacity: most that leaves a node in a period [N], inf where there is no limit.
         link_capacity: most that is ordered on a link in a period [E], inf where there is no limit.
+        minimum_order: least that an order on a link may be, unless it is 0 [E]; 0 where there is no limit.
         is_supplier, holds_stock, has_demand, lost: truths per node [N].
         inbound, outbound: links that enter and that leave each node [N], integers.
         mean_demand, std_demand: of the customers' demand per period [N]; 0 where a panel holds the demand.
@@ -112,6 +116,7 @@ class InventoryGraph(Data):
             component_depth=torch.tensor([depths[part[name]] for name in names]),
             ship_capacity=_floats(getattr(node, "capacity", None) or math.inf for node in nodes),
             link_capacity=_floats(link.capacity or math.inf for link in links),
+            minimum_order=_floats(link.minimum_order or 0.0 for link in links),
             is_supplier=_truths(isinstance(node, Supplier) for node in nodes),
             holds_stock=_truths(getattr(node, "holds_stock", True) for node in nodes),
             has_demand=_truths(getattr(node, "demand", None) is not None for node in nodes),
@@ -168,8 +173,7 @@ class InventoryGraph(Data):
 
     def parameters(self) -> Parameters:
         """Costs and lead times that all scenarios share, [1, N] and [1, E]; lowest of the range where they differ."""
-        names = ("holding_cost", "underage_cost", "price", "unit_cost", "lead_time")
-        return Parameters(**{name: getattr(self, name).unsqueeze(0) for name in names})
+        return Parameters(**{name: getattr(self, name).unsqueeze(0) for name in PARAMETERS})
 
     def flows(self, mean_demand: NodeValues) -> tuple[NodeValues, LinkValues]:
         """The mean demand that flows through each node and link, per period, given the customers' mean demand.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gnn_inventory.allocation import proportional, whole_units, with_whole_capacities
+from gnn_inventory.allocation import feasible, with_whole_limits
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Known, Observation, Oracle, Policy, UnsupportedNetworkError
@@ -38,6 +38,7 @@ class Rollout:
         now: position of the first period in it.
         window: periods of past demand that the policy looks at.
         whole: round orders to whole units, feasibly.
+        minimum: whether any link has a minimum order.
     """
 
     graph: InventoryGraph
@@ -48,6 +49,7 @@ class Rollout:
     now: int
     window: int
     whole: bool
+    minimum: bool
 
     @classmethod
     def of(cls, policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> "Rollout":
@@ -83,13 +85,13 @@ class Rollout:
             window: periods of past demand that are seen.
         """
         if whole:
-            graph = with_whole_capacities(graph)
+            graph = with_whole_limits(graph)
         # before the history, as far as a policy looks back beyond it, stands the mean
         earlier = max(window - scenarios.history.shape[1], 0)
         mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
         demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
-        timing, now = Timing.of(graph, scenarios.parameters), earlier + scenarios.history.shape[1]
-        return cls(graph, scenarios, decide, timing, demand, now, window, whole)
+        timing, now = Timing.of(graph, scenarios.parameters, whole), earlier + scenarios.history.shape[1]
+        return cls(graph, scenarios, decide, timing, demand, now, window, whole, bool((graph.minimum_order > 0).any()))
 
     def observation(self, state: State, number: int) -> Observation:
         """What is seen at the start of period `number`, the first being 0."""
@@ -100,11 +102,14 @@ class Rollout:
     def period(self, state: State, number: int) -> Period:
         """Simulate period `number`, the first being 0."""
         desired = self.decide(self.observation(state, number))
-        orders = desired.orders if desired.free else proportional(self.graph, state.on_hand, desired.orders, desired.keep)
-        if self.whole and not desired.free:
-            orders = whole_units(self.graph, state.on_hand, orders)
+        orders, placed = desired.orders, desired.placed
+        if not desired.free:
+            orders = feasible(self.graph, state.on_hand, orders, desired.keep, self.whole, self.minimum)
+        if placed is not None:  # where stock, or no room for it, decided otherwise, the policy's decision changes nothing
+            ordered = orders > 0
+            placed = torch.where((placed > 0) == ordered, placed, ordered.to(placed.dtype))
         after, outcome = step(
-            self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, self.now + number]
+            self.graph, self.scenarios.parameters, self.timing, state, orders, self.demand[:, self.now + number], placed
         )
         return Period(state, orders, outcome, after)
 

@@ -31,16 +31,20 @@ class Timing:
 
     Attributes:
         arrival: 1 at the period (minus one) in which an order placed now arrives, else 0 [1 or B, E, L + 1].
+        fixed_costs: whether an order on any link has a fixed cost.
+        whole: whether orders are whole units.
     """
 
     arrival: Float[Tensor, "_ link slot"]
+    fixed_costs: bool = False
+    whole: bool = False
 
     @classmethod
-    def of(cls, graph: InventoryGraph, parameters: Parameters) -> "Timing":
-        """The timing of a graph whose lead times are `parameters.lead_time`."""
+    def of(cls, graph: InventoryGraph, parameters: Parameters, whole: bool = False) -> "Timing":
+        """The timing of a graph whose lead times are `parameters.lead_time`, its orders in whole units or not."""
         slots = torch.arange(graph.slots + 1, device=parameters.lead_time.device)
         arrival = slots == parameters.lead_time.unsqueeze(-1) - 1
-        return cls(arrival.to(parameters.lead_time.dtype))
+        return cls(arrival.to(parameters.lead_time.dtype), bool((parameters.fixed_cost != 0).any()), whole)
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,12 @@ class Outcome:
     """What happened in a period.
 
     Attributes:
-        cost: holding + underage + unit cost - revenue, whole network [B], money.
+        cost: holding + underage + unit cost + fixed cost - revenue, whole network [B], money.
         left: units on which holding is charged [B, N].
         unmet: units on which underage is charged [B, N]: lost this period, or the backlog at its end.
         sales: units handed to customers [B, N], those of the backlog that the arrivals at its end serve included.
         arrivals: units that arrive on each link at the start of the next period [B, E].
+        placed: 1 where an order was placed, with its fixed cost, else 0 [B, E]; None where no link has a fixed cost.
     """
 
     cost: PerScenario
@@ -60,6 +65,7 @@ class Outcome:
     unmet: NodePerScenario
     sales: NodePerScenario
     arrivals: LinkPerScenario
+    placed: LinkPerScenario | None = None
 
 
 def initial_state(scenarios: Scenarios) -> State:
@@ -74,6 +80,7 @@ def step(
     state: State,
     orders: LinkPerScenario,
     demand: NodePerScenario,
+    placed: LinkPerScenario | None = None,
 ) -> tuple[State, Outcome]:
     """One period: goods leave, demand occurs, costs are charged, transit moves.
 
@@ -84,6 +91,7 @@ def step(
         state: at the start of the period.
         orders: q, feasible [B, E], units: what leaves a location is at most what it has on hand.
         demand: D [B, N], units.
+        placed: 1 where an order is above 0, else 0 [B, E], with a gradient where a policy decides it; None: without one.
 
     Returns:
         The state at the start of the next period, and what happened in this one.
@@ -91,7 +99,7 @@ def step(
     shipped = torch.zeros_like(state.on_hand).scatter_add(1, graph.source.expand_as(orders), orders)
     available = state.on_hand - shipped.masked_fill(graph.is_supplier, 0.0)
     net = available - demand
-    left, unmet = net.clamp_min(0.0), (-net).clamp_min(0.0)
+    left, unmet = (_above(net), _above(-net)) if timing.whole else (net.clamp_min(0.0), (-net).clamp_min(0.0))
     remaining = torch.where(graph.lost, left, net)
     pipeline = torch.nn.functional.pad(state.in_transit, (0, 1)) + orders.unsqueeze(-1) * timing.arrival
     arrivals = pipeline[..., 0]
@@ -100,7 +108,11 @@ def step(
     sales = demand + backlog_before - torch.where(graph.lost, unmet, backlog_after)
     node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales
     cost = node_cost.sum(1) + (parameters.unit_cost * orders).sum(1)
-    return State(on_hand, pipeline[..., 1:]), Outcome(cost, left, unmet, sales, arrivals)
+    charged = None
+    if timing.fixed_costs:
+        charged = (orders > 0).to(orders.dtype) if placed is None else placed
+        cost = cost + (parameters.fixed_cost * charged).sum(1)
+    return State(on_hand, pipeline[..., 1:]), Outcome(cost, left, unmet, sales, arrivals, charged)
 
 
 def served_at_once(state: State, outcome: Outcome, demand: NodePerScenario) -> NodePerScenario:
@@ -116,3 +128,10 @@ def served_at_once(state: State, outcome: Outcome, demand: NodePerScenario) -> N
     """
     waiting = (-state.on_hand).clamp_min(0.0)
     return demand - (outcome.unmet - waiting)
+
+
+def _above(values: Tensor) -> Tensor:
+    """What is above 0. At 0, where stock in whole units often ends, the derivative is the mean of those on both sides, 1/2: a unit
+    more is held, a unit less is lacking. (`clamp_min` counts both in full.)
+    """
+    return (values + values.abs()) / 2

@@ -8,12 +8,13 @@ import torch
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Oracle, Policy
-from gnn_inventory.rollout import Period, periods
+from gnn_inventory.rollout import periods
+from gnn_inventory.simulator import served_at_once
 from gnn_inventory.types import Float, Tensor
 
 __all__ = ["KINDS", "Trajectory"]
 
-KINDS = ("holding", "underage", "unit cost", "revenue")
+KINDS = ("holding", "underage", "unit cost", "fixed cost", "revenue")
 """Where cost arises; revenue is negative."""
 
 
@@ -30,7 +31,7 @@ class Trajectory:
         unmet: units on which underage is charged: lost, or the backlog at the end of the period [B, T, N].
         left: units on which holding is charged [B, T, N].
         orders: shipped on each link [B, T, E], units.
-        costs: of each node by kind, `KINDS`; what is ordered on a link is charged to the node that orders [B, T, N, 4], money.
+        costs: of each node by kind, `KINDS`; what an order costs is charged to the node that orders [B, T, N, 5], money.
     """
 
     graph: InventoryGraph
@@ -73,14 +74,16 @@ class Trajectory:
         for number, period in enumerate(periods(policy, graph, scenarios, whole)):
             demand, outcome = scenarios.demand[:, number], period.outcome
             bought = torch.zeros_like(demand).index_add(1, graph.target, parameters.unit_cost * period.orders)
+            placed = torch.zeros_like(period.orders) if outcome.placed is None else parameters.fixed_cost * outcome.placed
             kinds = [
                 parameters.holding_cost * outcome.left,
                 parameters.underage_cost * outcome.unmet,
                 bought,
+                torch.zeros_like(demand).index_add(1, graph.target, placed),
                 -parameters.price * outcome.sales,
             ]
             cost = torch.stack([kind.expand_as(demand) for kind in kinds], dim=-1)
-            served = _served(graph, period, demand)
+            served = served_at_once(period.state, outcome, demand).clamp_min(0.0)
             found.append((period.state.on_hand, demand, served, outcome.unmet, outcome.left, period.orders, cost))
             if on_period is not None:
                 on_period()
@@ -106,7 +109,7 @@ class Trajectory:
 
     @property
     def mean_costs(self) -> Float[Tensor, "node kind"]:
-        """Mean cost per counted period of each node by kind [N, 4], money."""
+        """Mean cost per counted period of each node by kind [N, 5], money."""
         return self.costs[:, self.warm_up :].double().mean((0, 1))
 
     @property
@@ -123,11 +126,3 @@ class Trajectory:
         )
         known = (variances[1] > 1e-9) & ~graph.is_supplier
         return torch.where(known, variances[0] / variances[1].clamp_min(1e-9), torch.nan)
-
-
-def _served(graph: InventoryGraph, period: Period, demand: Tensor) -> Tensor:
-    """Demand that this period's stock, after shipments, served at once."""
-    on_hand = period.state.on_hand
-    shipped = torch.zeros_like(on_hand).scatter_add(1, graph.source.expand_as(period.orders), period.orders)
-    available = on_hand - shipped.masked_fill(graph.is_supplier, 0.0)
-    return torch.minimum(demand.clamp_min(0.0), available.clamp_min(0.0))

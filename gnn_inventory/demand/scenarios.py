@@ -143,7 +143,8 @@ def initial_values(
     stock, lead = torch.empty(size, graph.nodes), torch.empty(size, graph.links)
     transit = torch.empty(size, graph.links, slots)
     costs = {name: torch.empty(size, graph.nodes) for name in ("holding_cost", "underage_cost", "price")}
-    unit_cost = torch.empty(size, graph.links)
+    unit_cost, fixed_cost = torch.empty(size, graph.links), torch.zeros(size, graph.links)
+    fixed_costs_differ = bool(graph.fixed_cost_span.any())
     for block, rows, inside in blocks(first, last):
         random = generator(seed, stream, 1, block)
         stock[rows] = torch.rand(BLOCK, graph.nodes, generator=random)[inside]
@@ -152,11 +153,14 @@ def initial_values(
         unit_cost[rows] = torch.rand(BLOCK, graph.links, generator=random)[inside]
         for value in costs.values():
             value[rows] = torch.rand(BLOCK, graph.nodes, generator=random)[inside]
+        if fixed_costs_differ:
+            fixed_cost[rows] = torch.rand(BLOCK, graph.links, generator=random)[inside]
     stock = _drawn(graph, "initial_stock", stock) * unit_stock
     shared = graph.parameters()
     parameters = Parameters(
         **{name: _parameter(graph, name, draw) for name, draw in costs.items()},
         unit_cost=_parameter(graph, "unit_cost", unit_cost),
+        fixed_cost=_parameter(graph, "fixed_cost", fixed_cost),
         lead_time=shared.lead_time
         if not graph.lead_time_span.any()
         else graph.lead_time + ((graph.lead_time_span + 1) * lead).floor().clamp(max=graph.lead_time_span),

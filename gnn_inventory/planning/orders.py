@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import torch
 
-from gnn_inventory.allocation import proportional, whole_units, with_whole_capacities, within_capacities
+from gnn_inventory.allocation import feasible, proportional, whole_units, with_whole_limits, within_capacities
 from gnn_inventory.demand.panel import Windows, scaled_calendar
 from gnn_inventory.demand.panel_files import COLUMNS, load_panel
 from gnn_inventory.demand.scenarios import mean_seen
@@ -94,10 +94,10 @@ def decide_today(
         )
     desired = policy(graph, Observation(position.on_hand, position.in_transit, past, calendar), known)
     if whole:
-        graph = with_whole_capacities(graph)
-    orders = desired.orders if desired.free else proportional(graph, position.on_hand, desired.orders, desired.keep)
-    if whole and not desired.free:
-        orders = whole_units(graph, position.on_hand, orders)
+        graph = with_whole_limits(graph)
+    orders, minimum = desired.orders, bool((graph.minimum_order > 0).any())
+    if not desired.free:
+        orders = feasible(graph, position.on_hand, orders, desired.keep, whole, minimum)
     return Decision(graph, position, desired, orders)
 
 
@@ -216,7 +216,7 @@ def _known(
     policy: Policy, network: Network, graph: InventoryGraph, position: Position, history: int
 ) -> tuple[Known, Float[Tensor, "scenario past node"]]:
     """What is known of each item, and the demand that the policy looks at: before what was given stands the mean."""
-    names = ("holding_cost", "underage_cost", "price", "unit_cost", "lead_time")
+    names = ("holding_cost", "underage_cost", "price", "unit_cost", "fixed_cost", "lead_time")
     open_ = [name for name in names if bool((getattr(graph, f"{name}_span") > 0).any())]
     if open_:
         raise InputError(
@@ -239,7 +239,8 @@ def _reasons(decision: Decision, whole: bool) -> Callable[[int, int], str]:
     graph, desired, stock = decision.graph, decision.desired, decision.position.on_hand
     asked = desired.orders.clamp_min(0.0)
     on_link, on_location = torch.minimum(asked, graph.link_capacity), within_capacities(graph, desired.orders)
-    feasible = decision.orders if desired.free else proportional(graph, stock, desired.orders, desired.keep)
+    cut = decision.orders if desired.free else proportional(graph, stock, desired.orders, desired.keep)
+    rounded = whole_units(graph, stock, cut) if whole and not desired.free else cut
     total = torch.zeros_like(stock).index_add(1, graph.source, on_location)
 
     def reason(item: int, link: int) -> str:
@@ -252,12 +253,14 @@ def _reasons(decision: Decision, whole: bool) -> Callable[[int, int], str]:
             found.append(f"{name} ships at most {float(graph.ship_capacity[source]):g} in a period")
         if not bool(graph.holds_stock[source]):
             found.append(f"{name} cannot hold stock and ships all it has, {held:g}")
-        elif float(on_location[item, link] - feasible[item, link]) >= LEAST:
+        elif float(on_location[item, link] - cut[item, link]) >= LEAST:
             kept = 0.0 if desired.keep is None else float(desired.keep[item, source].clamp_min(0.0))
             keeps = f" and {kept:.4g} kept for its own customers and for later" if kept >= KEPT * max(held, 1.0) else ""
             found.append(f"{name} has {held:g}, {float(total[item, source]):.4g} asked of it{keeps}")
-        if whole and abs(float(feasible[item, link] - decision.orders[item, link])) >= LEAST:
+        if abs(float(cut[item, link] - rounded[item, link])) >= LEAST:
             found.append("rounded to whole units")
+        if abs(float(rounded[item, link] - decision.orders[item, link])) >= LEAST:
+            found.append(f"an order on the link is 0 or at least {float(graph.minimum_order[link]):g}")
         return "; ".join(found)
 
     return reason

@@ -77,11 +77,14 @@ class Desired:
         orders: on links [B, E], units.
         keep: what each location wants to keep, for its customers or for later [B, N], units; None where the policy has no say.
         free: whether the orders stand as they are, feasible or not: for yardsticks that may return goods.
+        placed: whether an order is placed on each link [B, E]: 1 or 0, with the gradient of a decision that is made by a policy;
+            None where the orders say it.
     """
 
     orders: LinkPerScenario
     keep: NodePerScenario | None = None
     free: bool = False
+    placed: LinkPerScenario | None = None
 
 
 Decide = Callable[[Observation], Desired]

@@ -24,6 +24,10 @@ class JustInTime(Oracle):
         if bool(graph.ship_capacity.isfinite().any()) or bool(graph.link_capacity.isfinite().any()):
             raise UnsupportedNetworkError("policy just_in_time: got a capacity; expected none (or see --bound)")
         parameters = scenarios.parameters
+        if bool((parameters.fixed_cost != 0).any()) or bool((graph.minimum_order > 0).any()):
+            raise UnsupportedNetworkError(
+                "policy just_in_time: got a fixed cost or a minimum order, and orders what each period needs; expected none (or see --bound)"
+            )
         if len(parameters.lead_time) > 1:
             raise UnsupportedNetworkError("policy just_in_time: got lead times that differ by scenario; expected shared ones")
         lead_times = [int(value) for value in parameters.lead_time[0].tolist()]

@@ -11,8 +11,9 @@ from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
+from gnn_inventory.policies.lumps import Lumps, LumpSizes
 from gnn_inventory.policies.supply_conv import SupplyConv
-from gnn_inventory.types import Float, LinkValues, NodeValues, Past
+from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues, Past
 
 __all__ = ["MessagePassing"]
 
@@ -40,6 +41,7 @@ class _Terms:
     burden: LinkValues
     node_facts: Tensor
     link_facts: Tensor
+    lumps: LumpSizes | None
 
 
 class MessagePassing(Policy):
@@ -51,7 +53,8 @@ class MessagePassing(Policy):
     Where a location has several sources, a faster link counts only what arrives by the time that its order would: training
     starts at a dual-index policy (Veeraraghavan and Scheller-Wolf 2008). What a location lacks of the orders asked of it is cut
     from them by the deviations that they cover, and what it cannot hold is added so: training starts at equal chances of
-    running out, the myopic allocation of Federgruen and Zipkin (1984).
+    running out, the myopic allocation of Federgruen and Zipkin (1984). On links with a fixed cost it decides whether to order at
+    all: training starts at echelon (s, S), with the economic order quantity between them.
 
     Args:
         width: channels per node and link.
@@ -62,6 +65,8 @@ class MessagePassing(Policy):
         season: periods of a season, 0 where there is none: it also looks at how demand went on a season ago, over the next
             2 x slots periods, against the mean of the window before.
         calendar: channels of the calendar that it looks at.
+        lumps: 1: it has weights for links with a fixed cost, which training gives it where its network has one; 0: it has none, and
+            takes no notice of fixed costs.
         seed: of the initial weights.
     """
 
@@ -73,10 +78,12 @@ class MessagePassing(Policy):
         window: int = 0,
         season: int = 0,
         calendar: int = 0,
+        lumps: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar, seed=seed)
+        self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar)
+        self.config |= dict(lumps=lumps, seed=seed)
         if window == 1 or (season and (not window or season < 2 * slots)):
             got = f"window {window}, season {season}"
             raise InputError(
@@ -97,6 +104,12 @@ class MessagePassing(Policy):
         self.balance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
         self.reset_parameters(seed)
+        self.lumps = Lumps(width) if lumps else None
+
+    def fit_to(self, graph: InventoryGraph) -> None:
+        """Make the weights for links with a fixed cost, where the network has one."""
+        if self.lumps is None and bool((graph.fixed_cost + graph.fixed_cost_span > 0).any()):
+            self.config["lumps"], self.lumps = 1, Lumps(self.config["width"])
 
     @property
     def least_history(self) -> int:
@@ -126,7 +139,8 @@ class MessagePassing(Policy):
                 f"train with policy.slots={graph.slots}"
             )
         source, target, slots = graph.source, graph.target, graph.slots
-        before = None if self.recent else self._terms(graph, known)  # with a window they move with it
+        fixed = self.lumps is not None and bool((known.parameters.fixed_cost != 0).any())
+        before = None if self.recent else self._terms(graph, known, fixed)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots
         after = (torch.arange(slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
@@ -136,7 +150,7 @@ class MessagePassing(Policy):
 
         def decide(seen: Observation) -> Desired:
             recent = seen.past_demand[:, -self.recent :]
-            terms = before or self._terms(graph, known.from_past(graph, recent))
+            terms = before or self._terms(graph, known.from_past(graph, recent), fixed)
             on_hand = seen.on_hand / terms.node_flow
             transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
             inbound = seen.in_transit.new_zeros(on_hand.shape[0], graph.nodes, slots)
@@ -167,22 +181,30 @@ class MessagePassing(Policy):
             of_link, balance = (value.t() for value in functional.linear(z, *of_links).unbind(-1))
             of_target = of_target + self.order_of_state(positions).squeeze(-1)
             wanted = of_link + self.order_of_lateness(late.unsqueeze(-1)).squeeze(-1) + of_target.index_select(1, target)
-            orders = functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow
+            placed = None
+            if self.lumps is not None and terms.lumps is not None:
+                theory = late - echelon.index_select(1, target)
+                wanted, placed = self.lumps(graph, terms.lumps, theory, wanted, terms.node_facts, terms.link_facts)
+            orders = _placed(functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow, placed)
             short = torch.zeros_like(on_hand).scatter_add(1, source.expand_as(orders), orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
             cut = balance * terms.burden * short.index_select(1, source)
-            orders = functional.softplus(wanted - cut / terms.link_flow, beta=SHARPNESS) * terms.link_flow
-            return Desired(orders, functional.softplus(keep, beta=SHARPNESS) * terms.node_flow)
+            orders = _placed(functional.softplus(wanted - cut / terms.link_flow, beta=SHARPNESS) * terms.link_flow, placed)
+            return Desired(orders, functional.softplus(keep, beta=SHARPNESS) * terms.node_flow, placed=placed)
 
         return decide
 
-    def _terms(self, graph: InventoryGraph, known: Known) -> _Terms:
+    def _terms(self, graph: InventoryGraph, known: Known, fixed_costs: bool) -> _Terms:
         """What follows from what is known, before any state is seen."""
         source, target = graph.source, graph.target
         into, out_of = flow_shares(graph, known)
         cover = Cover.of(graph, known, out_of)
         spread = cover.deviation[:, target] * known.link_flow
         total = spread.new_zeros(spread.shape[0], graph.nodes).index_add(1, source, spread)
+        link_facts, lumps = self.link_facts(link_features(graph, known).transpose(0, 1)), None
+        if self.lumps is not None and fixed_costs:
+            lumps = LumpSizes.of(graph, known)
+            link_facts = link_facts + self.lumps.on_links(lumps)
         return _Terms(
             known.node_flow,
             known.link_flow,
@@ -194,7 +216,8 @@ class MessagePassing(Policy):
             sooner=cover.longest[:, target] - known.parameters.lead_time,
             burden=spread / total.clamp_min(1e-12)[:, source],
             node_facts=self.node_facts(node_features(graph, known, cover).transpose(0, 1)),
-            link_facts=self.link_facts(link_features(graph, known).transpose(0, 1)),
+            link_facts=link_facts,
+            lumps=lumps,
         )
 
     def _season(self, graph: InventoryGraph, past: Past) -> Float[Tensor, "scenario node channel"]:
@@ -205,6 +228,11 @@ class MessagePassing(Policy):
 
     def __repr__(self) -> str:
         return f"MessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
+
+
+def _placed(orders: LinkPerScenario, placed: LinkPerScenario | None) -> LinkPerScenario:
+    """Orders where they are placed: all of them where nothing decides."""
+    return orders if placed is None else orders * placed
 
 
 def _empty(transit: Tensor, slots: int) -> list[Tensor]:

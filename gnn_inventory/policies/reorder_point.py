@@ -1,11 +1,14 @@
 """(s, S): order up to S once the position is at s or below; the decision to order is smoothed so that it has a gradient."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation
 from gnn_inventory.policies.base_stock import BaseStock
+from gnn_inventory.policies.lumps import decided
 
 __all__ = ["ReorderPoint"]
 
@@ -17,7 +20,9 @@ class ReorderPoint(BaseStock):
     """Every location whose position is at or below s orders up to S (Arrow, Harris and Marschak 1951; Scarf 1960).
 
     In training the decision to order is a probability, sigmoid((s - position) / width), that multiplies the order; in use it
-    is made: the order is placed where that is at least one half. S and S - s are parameters in units of the mean flow.
+    is made: the order is placed where that is at least one half. On a network with fixed costs, where half an order for half the
+    cost would be worth having, it is made in training too, and its gradient goes straight through (`decided`). S and S - s are
+    parameters in units of the mean flow.
     """
 
     _kind = "reorder_point"
@@ -32,13 +37,26 @@ class ReorderPoint(BaseStock):
         super().fit_to(graph)
         self.gaps = nn.Parameter(torch.full((graph.nodes,), 0.5))
 
+    def set_points(self, graph: InventoryGraph, points: Mapping[str, float], levels: Mapping[str, float]) -> None:
+        """Set the reorder point s and the level S of each location by name [units], on a graph whose mean demand is known."""
+        self.set_levels(graph, levels)
+        flow, _ = graph.flows(graph.mean_demand.unsqueeze(0))
+        gaps = [levels.get(label, 0.0) - points.get(label, 0.0) for label in graph.labels]
+        self.gaps = nn.Parameter(torch.tensor(gaps, dtype=flow.dtype) / flow.squeeze(0))
+
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         up_to_level = super().start(graph, known)
-        points = self.levels - self.gaps.clamp_min(0.0)
+        gaps = self.gaps.clamp_min(0.0)
+        points = self.levels - gaps
+        fixed_costs = bool((known.parameters.fixed_cost != 0).any())
 
         def decide(seen: Observation) -> Desired:
-            below = points - self._position(graph, seen) / known.node_flow
+            position, orders = self._position(graph, seen) / known.node_flow, up_to_level(seen).orders
+            if fixed_costs:
+                placed = decided(self.levels - position, gaps)[:, graph.target]
+                return Desired(orders * placed, placed=placed)
+            below = points - position
             placed = torch.sigmoid(below / SMOOTHING) if self.training else (below >= 0).to(below.dtype)
-            return Desired(up_to_level(seen).orders * placed[:, graph.target])
+            return Desired(orders * placed[:, graph.target])
 
         return decide

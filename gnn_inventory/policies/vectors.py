@@ -15,7 +15,7 @@ __all__ = ["FARTHEST", "EnvironmentPolicy", "Vectors"]
 
 FARTHEST = 1e6
 """Largest size of an entry of an observation; what lies beyond is seen as this."""
-DIFFERING = ("holding_cost", "underage_cost", "price", "unit_cost", "lead_time")
+DIFFERING = ("holding_cost", "underage_cost", "price", "unit_cost", "fixed_cost", "lead_time")
 """What may differ by scenario, and is seen where it does."""
 
 
@@ -61,7 +61,7 @@ class Vectors:
         names += [f"in transit: {links[link]}, on hand in {slot + 1}" for link, slot in under_way.nonzero().tolist()]
         names += [f"demand: {labels[node]}, {ago} before" for ago in range(window, 0, -1) for node in self._customers]
         for name, columns in self._differing.items():
-            places = links if name in ("unit_cost", "lead_time") else labels
+            places = links if name in ("unit_cost", "fixed_cost", "lead_time") else labels
             names += [f"{name.replace('_', ' ')}: {places[column]}" for column in columns]
         self.names = (*names, *(f"calendar: {column}" for column in range(calendar)))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gnn_inventory.demand.distributions import cumulative
 from gnn_inventory.references.backlogged import chain_of, serial_optimum
+from gnn_inventory.references.fixed_cost import fixed_cost_optimum
 from gnn_inventory.references.lost_sales import LostSales, optimum
 from gnn_inventory.references.parameters import demand_grid, link_into, number, shared_only
 from gnn_inventory.references.perfect_information import (
@@ -52,6 +53,8 @@ def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Re
     costly = any(node.price != 0 for node in locations) or any(link.unit_cost != 0 for link in network.links.values())
     if not shared_only(network) or costly:
         return None
+    if any(link.fixed_cost != 0 for link in network.links.values()):
+        return fixed_cost_optimum(network)
     if any(node.unmet_demand == "lost" for node in locations):
         return _lost_sales_optimum(network) if whole_units else None
     return serial_optimum(network) or transshipment_bound(network)

@@ -27,8 +27,8 @@ def shared_only(network: Network) -> bool:
     locations = [node for node in network.nodes.values() if isinstance(node, Location)]
     links = list(network.links.values())
     values = [value for node in locations for value in (node.holding_cost, node.underage_cost, node.price)]
-    values += [value for link in links for value in (link.lead_time, link.unit_cost)]
-    limits = [node.capacity for node in locations] + [link.capacity for link in links]
+    values += [value for link in links for value in (link.lead_time, link.unit_cost, link.fixed_cost)]
+    limits = [node.capacity for node in locations] + [limit for link in links for limit in (link.capacity, link.minimum_order)]
     return not any(isinstance(value, PerScenario) for value in values) and all(limit is None for limit in limits)
 
 

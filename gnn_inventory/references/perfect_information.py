@@ -1,4 +1,8 @@
-"""What no policy can beat, since it knows all demand beforehand: a bound in closed form and one by linear programme."""
+"""What no policy can beat, since it knows all demand beforehand: a bound in closed form and one by linear programme.
+
+Both leave out fixed costs of orders, which are not below 0, and let orders be as small as they like: with fixed costs and
+minimum orders they are bounds still, looser ones.
+"""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,7 @@ __all__ = ["attribution_chart", "cost_chart", "costs_by_location", "network_char
            "response_chart", "training_chart", "trajectory_chart"]  # fmt: skip
 
 COLOURS = {"supplier": "#8d99ae", "location": "#e9c46a", "customers": "#2a9d8f"}
-KIND_COLOURS = dict(zip(KINDS, ("#e9c46a", "#e76f51", "#8d99ae", "#2a9d8f"), strict=True))
+KIND_COLOURS = dict(zip(KINDS, ("#e9c46a", "#e76f51", "#8d99ae", "#6d597a", "#2a9d8f"), strict=True))
 LINE, BAND, GREY = "#2a9d8f", "rgba(42,157,143,0.18)", "#555555"
 BANDS = (0.05, 0.5, 0.95)
 """Quantiles over scenarios: the edges and the middle of a band."""

@@ -85,10 +85,15 @@ def _parse(network: nx.Graph) -> tuple[Network, list[str]]:
         if parsed_link is not None:
             links[str(source), str(target)] = parsed_link  # type: ignore[assignment]
     for (source, target), link in links.items():
-        node = nodes.get(source)
-        if link.capacity is not None and isinstance(node, Location) and not node.holds_stock:
-            where = f"{name}: link '{source}' -> '{target}'"
-            problems.append(f"{where}: capacity: '{source}' cannot hold stock and ships everything; expected no capacity here")
+        node, where = nodes.get(source), f"{name}: link '{source}' -> '{target}'"
+        if not isinstance(node, Location):
+            continue
+        for field in ("capacity", "minimum_order"):
+            if getattr(link, field) is not None and not node.holds_stock:
+                problems.append(f"{where}: {field}: '{source}' cannot hold stock and ships everything; expected no {field} here")
+        if link.minimum_order is not None and node.capacity is not None and link.minimum_order > node.capacity:
+            expected = f"at most the capacity of '{source}', {node.capacity:g}"
+            problems.append(problem(where, "minimum_order", link.minimum_order, expected))
     problems += _shape_problems(network, name)
     customers = tuple(
         str(node)

@@ -259,14 +259,26 @@ class Link(Strict):
     Attributes:
         lead_time: periods from order to arrival [L].
         unit_cost: per unit ordered [c, money/unit].
+        fixed_cost: per order that is placed, whatever its size [K, money]; an order is what is ordered in a period.
+        minimum_order: least that an order may be, where there is one [units].
         capacity: most that is ordered on the link in a period [units].
         initial_in_transit: on its way at the start, in each of the periods until arrival [units].
     """
 
     lead_time: LeadTime
     unit_cost: Cost = 0.0
+    fixed_cost: Cost = 0.0
+    minimum_order: Positive | None = None
     capacity: Positive | None = None
     initial_in_transit: Quantity = 0.0
+
+    @model_validator(mode="after")
+    def _some_order_is_possible(self) -> "Link":
+        if self.minimum_order is not None and self.capacity is not None and self.minimum_order > self.capacity:
+            raise ValueError(
+                f"minimum_order: got {self.minimum_order:g}; expected at most the link's capacity, {self.capacity:g}"
+            )
+        return self
 
 
 class NetworkDemand(Strict):

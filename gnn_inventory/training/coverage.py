@@ -48,11 +48,19 @@ class Coverage:
             unit = held[sells].mean()
             low, high = graph.holding_cost[upstream], (graph.holding_cost + graph.holding_cost_span)[upstream]
             ranges["holding cost upstream (in that of the stores)"] = float(low.min() / unit), float(high.max() / unit)
+        fixed = graph.fixed_cost + graph.fixed_cost_span > 0
+        if bool(fixed.any()):
+            _, flow = graph.flows(graph.mean_demand.unsqueeze(0))
+            demand, more = held[graph.target] * flow[0], graph.holding_cost_span[graph.target] * flow[0]
+            low, high = graph.fixed_cost / (demand + more), (graph.fixed_cost + graph.fixed_cost_span) / demand
+            ranges["fixed cost (in holding costs of a period's demand)"] = _range(low[fixed])[0], _range(high[fixed])[1]
         traits = {
             "lost demand": graph.lost & sells,
             "backlogged demand": ~graph.lost & sells,
             "prices": graph.price + graph.price_span > 0,
             "unit costs": graph.unit_cost + graph.unit_cost_span > 0,
+            "fixed costs": fixed,
+            "minimum orders": graph.minimum_order > 0,
             "locations with several sources": graph.inbound > 1,
             "locations that ship and sell": sells & (torch.bincount(graph.source, minlength=graph.nodes) > 0),
             "locations that cannot hold stock": ~graph.holds_stock & ~graph.is_supplier,

@@ -105,7 +105,7 @@ def _loss(
     if settings.level is None:
         first = warm_up if serving else 0  # a price of service is of the cost of the periods that are served
         return Loss(weights * (batch.share / (len(scenarios) * stores)), first, price, warm_up), batch, None
-    tail = tail_of_batch(policy, batch, machine, weights, warm_up, settings.level)
+    tail = tail_of_batch(policy, batch, machine, weights, warm_up, settings.level, settings.whole_units is not None)
     if serving:  # all customers count
         return Loss(tail.weights / stores, warm_up, price, warm_up), batch, tail
     rows = tail.weights.nonzero().squeeze(1)  # no other scenario has a gradient
@@ -122,7 +122,7 @@ def _estimated(
         return score_function(policy, batch, machine, loss, serving, settings.rollouts, settings.exploration, random)
     if settings.estimator == "forward":
         return forward_gradient(policy, batch, machine, loss, serving, settings.directions, random)
-    return pathwise(policy, batch, machine, loss, serving, settings.checkpoint_every)
+    return pathwise(policy, batch, machine, loss, serving, settings.checkpoint_every, settings.whole_units is not None)
 
 
 def _total(processes: Processes, values: list[Tensor]) -> float:

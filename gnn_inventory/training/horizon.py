@@ -32,12 +32,12 @@ class Simulated:
 
 
 def costs_within(
-    policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0, serving: bool = False
+    policy: Policy, graph: InventoryGraph, scenarios: Scenarios, stretch: int = 0, serving: bool = False, whole: bool = False
 ) -> Simulated:
     """Cost of the whole network per scenario and period, and what training minimises of it.
 
     A unit bought so late that no customer can have it before the last period only costs: training on its price would teach
-    the policy to buy less, though the world does not end there. What such units cost is left out of what is minimised.
+    the policy to buy less, though the world does not end there. What such units and orders cost is left out of what is minimised.
 
     Args:
         policy: decides the orders.
@@ -47,9 +47,12 @@ def costs_within(
             its gradient is due (activation checkpointing, Chen, Xu, Zhang and Guestrin 2016), so that memory is that of k
             periods and T / k states; 0: all is kept.
         serving: also say what was served at once.
+        whole: round orders to whole units, feasibly; the gradient goes straight through.
     """
-    rollout, bought = Rollout.of(policy, graph, scenarios), scenarios.parameters.unit_cost
-    late = reach(graph, scenarios.parameters.lead_time) if bool((bought != 0).any()) else None
+    rollout, parameters = Rollout.of(policy, graph, scenarios, whole), scenarios.parameters
+    bought = parameters.unit_cost
+    costly = rollout.timing.fixed_costs or bool((bought != 0).any())
+    late = reach(graph, parameters.lead_time) if costly else None
 
     def simulate(first: int, last: int, on_hand: Tensor, in_transit: Tensor) -> tuple[Tensor, ...]:
         state, costs, counted, served = State(on_hand, in_transit), [], [], []
@@ -60,7 +63,9 @@ def costs_within(
             state, cost = period.after, period.outcome.cost
             costs.append(cost)
             if late is not None:
-                cost = cost - (period.orders * bought * (number + late >= scenarios.periods)).sum(1)
+                paid, placed = period.orders * bought, period.outcome.placed
+                paid = paid if placed is None else paid + parameters.fixed_cost * placed
+                cost = cost - (paid * (number + late >= scenarios.periods)).sum(1)
             counted.append(cost)
         lists = [costs, counted, served] if serving else [costs, counted]
         return state.on_hand, state.in_transit, *(torch.stack(values, dim=1) for values in lists)

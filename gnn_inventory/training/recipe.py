@@ -15,7 +15,7 @@ from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
 from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
 from gnn_inventory.demand.scenarios import ScenarioSource
-from gnn_inventory.errors import InputError, UsageError, nearest
+from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import parse_yaml, read_yaml
 from gnn_inventory.topology.catalogue import build_network, locate, network_mapping
 from gnn_inventory.topology.distribution import NetworkDistribution
@@ -143,6 +143,9 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
         problems.append(f"{where}: demand: got a panel; its network states its own demand, remove one of them")
     if model.training.random_start and model.demand is None:
         problems.append(f"{where}: training.random_start: got true; expected it with a panel of sales only")
+    if model.training.whole_units is not None and not model.evaluation.whole_units:
+        expected = "evaluation.whole_units: true with it, so that the policy is judged by the orders that it is trained for"
+        problems.append(problem(where, "training.whole_units", model.training.whole_units, expected))
     if distribution is not None:
         for name, plain in (("objective", "mean"), ("fill_rate", None)):
             if getattr(model.training, name) != plain:

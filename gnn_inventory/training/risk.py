@@ -66,7 +66,9 @@ class Tail(NamedTuple):
     cost: PerPeriod
 
 
-def tail_of_batch(policy: Policy, batch: Batch, machine: Machine, weights: PerScenario, warm_up: int, level: float) -> Tail:
+def tail_of_batch(
+    policy: Policy, batch: Batch, machine: Machine, weights: PerScenario, warm_up: int, level: float, whole: bool = False
+) -> Tail:
     """How much each scenario's mean cost counts in the conditional value at risk of a batch, by a rollout without gradient.
 
     Args:
@@ -76,12 +78,13 @@ def tail_of_batch(policy: Policy, batch: Batch, machine: Machine, weights: PerSc
         weights: of each scenario's cost [B].
         warm_up: first periods that are not counted.
         level: alpha.
+        whole: see `costs_within`.
     """
     graph, scenarios = batch.graph, batch.scenarios
 
     @torch.no_grad()
     def of_part(rows: Tensor) -> Simulated:
-        return costs_within(policy, graph, scenarios[rows])
+        return costs_within(policy, graph, scenarios[rows], whole=whole)
 
     found = machine.threads.map(of_part, graph, len(scenarios))
     own = torch.cat([part.minimised[:, warm_up:].mean(1) for part in found]) * weights

@@ -65,6 +65,9 @@ class Training(Strict):
         dev_networks: fixed ones, among which the dev scenarios are divided, where a recipe trains on a distribution.
         relative: weigh each scenario by the inverse of its newsvendor cost, where scenarios are instances of other size: then
             all instances count alike, and a percent of each costs the same.
+        whole_units: `straight_through`: orders are whole units in training too, and the gradient goes straight through the
+            rounding; none: orders are rounded only where a policy is judged and used. Fixed costs and minimum orders hold in
+            training whatever this says.
         random_start: panels only: each step simulates `periods` periods that start anywhere in the training window.
         estimator: of the gradient: `pathwise` (HDPO), `score_function` (REINFORCE, from costs alone) or `forward` (slopes along
             random directions).
@@ -99,6 +102,7 @@ class Training(Strict):
     dev_warm_up: CountOrNone = 60
     dev_networks: Few = 32
     relative: bool = False
+    whole_units: Literal["straight_through"] | None = None
     random_start: bool = False
     estimator: Literal["pathwise", "score_function", "forward"] = "pathwise"
     rollouts: Annotated[int, Field(ge=2, le=10**6)] = 8
@@ -129,6 +133,11 @@ class Training(Strict):
         if self.checkpoint_every and self.estimator != "pathwise":
             raise ValueError(
                 f"checkpoint_every: got {self.checkpoint_every}; expected 0 with estimator {self.estimator}, which goes back through no period"
+            )
+        if self.whole_units is not None and self.estimator != "pathwise":
+            raise ValueError(
+                f"whole_units: got {self.whole_units}, which is about the gradient of the pathwise estimator; expected none with "
+                f"estimator {self.estimator}"
             )
         if self.fill_rate is None and self.multiplier_rate != type(self).model_fields["multiplier_rate"].default:
             raise ValueError(f"multiplier_rate: got {self.multiplier_rate}; expected it with a fill_rate only")

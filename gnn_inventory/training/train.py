@@ -42,7 +42,8 @@ def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None)
     parsed = parse_network(network)
     source, dev = (SyntheticDemand(parsed, settings.seed, stream) for stream in ("train", "dev"))
     drawn = Batch(dev.graph, dev.sample(0, settings.dev_scenarios, settings.dev_periods))
-    data = OneNetwork(drawn, settings.dev_warm_up, settings.scenarios, settings.periods, settings.warm_up, False, source)
+    whole, counted = settings.whole_units is not None, (settings.scenarios, settings.periods, settings.warm_up)
+    data = OneNetwork(drawn, settings.dev_warm_up, *counted, whole, source)
     fresh = copy.deepcopy(policy)
     data.introduce(fresh)
     return hdpo(fresh, data, settings)
@@ -106,9 +107,10 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
 
 
 def _started(fresh: Policy, file: Path) -> Policy:
-    """The policy of a file, where it is of the same kind and size as a fresh one; the seeds may differ."""
+    """The policy of a file, where it is of the same kind and size as a fresh one; seeds and lumps may differ."""
     found = load_policy(file)
-    settings = [{"policy": policy_name(policy), **policy.config, "seed": 0} for policy in (found, fresh)]
+    free = {"seed": 0, "lumps": 0}  # the network decides whether there are lumps
+    settings = [{"policy": policy_name(policy), **policy.config, **free} for policy in (found, fresh)]
     if settings[0] != settings[1]:
         raise InputError(f"{file}: start: got {found}; expected the policy of the recipe, {fresh}")
     return found
