@@ -16,7 +16,7 @@ __all__ = ["draft_recipe", "on_panel", "split_by_time"]
 
 FEWEST = 24
 """Periods of sales, below which nothing is left to learn from once some are held back to choose and to test by."""
-STEPS = 960
+STEPS = 400
 """Steps of training that a draft aims at."""
 
 
@@ -48,7 +48,7 @@ def draft_recipe(
     slots, whole = max(graph.slots, 1), bool((panel.sales == panel.sales.round()).all())
     if season and season < 2 * slots:
         raise InputError(problem("--season", "periods", season, f"at least {2 * slots}, twice the longest lead time less 1"))
-    batch = math.ceil(items / 16)
+    batch = math.ceil(items / 8)
     epochs = max(10, round(STEPS / math.ceil(items / batch)))
     history, first = windows["history"], {name: windows[name][0] + windows["history"] for name in ("train", "dev", "test")}
     counted = {name: first[name] + (windows["warm_up"] if name != "train" else 0) for name in first}
