@@ -215,7 +215,8 @@ def test_whole_units_and_minimum_orders_let_the_gradient_through(minimum):
     policy = Asks(torch.full((1, 3, 1), 5.4))
     orders = [period.orders.item() for period in periods(policy, source.graph, scenarios, whole=True)]
     assert orders == [6.0 if minimum else 5.0] * 3
-    cost, minimised = costs_within(policy, source.graph, scenarios, whole=True)
+    simulated = costs_within(policy, source.graph, scenarios, whole=True)
+    cost, minimised = simulated.cost, simulated.minimised
     assert torch.equal(cost, minimised)
     (gradient,) = torch.autograd.grad(minimised.sum(), policy.factor)
     assert float(gradient) == pytest.approx(5.4 * (2 + 1))  # stock is ample: the first order is held twice, the second once
@@ -264,7 +265,7 @@ def test_orders_come_in_lumps_and_the_decision_learns(name):
         assert ((orders == 0) | (orders > 4)).float().mean() > 0.98
         assert 0.02 < float((orders > 0).float().mean()) < 0.98
     named = {key: value for key, value in policy.named_parameters() if len(value)}
-    gradients = torch.autograd.grad(costs_within(policy.train(), graph, scenarios)[1].mean(), list(named.values()))
+    gradients = torch.autograd.grad(costs_within(policy.train(), graph, scenarios).minimised.mean(), list(named.values()))
     named = dict(zip(named, gradients, strict=True))
     assert all(value.isfinite().all() for value in gradients)
     for key in ("lumps.of_link.weight", "lumps.of_target.weight") if name == "message_passing" else ("gaps",):
@@ -345,7 +346,8 @@ def test_a_policy_with_lumps_is_saved_and_read(tmp_path):
 def test_orders_placed_too_late_for_any_customer_are_left_out_of_what_is_minimised():
     network = store(64.0, lead_time=3)
     source = SyntheticDemand(parse_network(network), 0, "train")
-    cost, minimised = costs_within(Asks(torch.ones(2, 6, 1)), source.graph, source.sample(0, 2, 6))
+    simulated = costs_within(Asks(torch.ones(2, 6, 1)), source.graph, source.sample(0, 2, 6))
+    cost, minimised = simulated.cost, simulated.minimised
     assert (cost - minimised).tolist() == [[0, 0, 0, 64, 64, 64]] * 2
 
 

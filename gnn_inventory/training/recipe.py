@@ -147,9 +147,9 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
         expected = "evaluation.whole_units: true with it, so that the policy is judged by the orders that it is trained for"
         problems.append(problem(where, "training.whole_units", model.training.whole_units, expected))
     if distribution is not None:
-        for name, plain in (("objective", "mean"), ("fill_rate", None)):
-            if getattr(model.training, name) != plain:
-                problems.append(f"{where}: training.{name}: expected it with one network only; got a distribution of networks")
+        for setting, plain in (("objective", "mean"), ("fill_rate", None)):
+            if getattr(model.training, setting) != plain:
+                problems.append(f"{where}: training.{setting}: expected it with one network only; got a distribution of networks")
         for few, many in (("networks", "batch"), ("dev_networks", "dev_scenarios")):
             got, most = getattr(model.training, few), getattr(model.training, many)
             if got > most:
