@@ -15,8 +15,8 @@ RUN ?= runs/demo
 demo: .venv/installed
 	$(BIN)/python examples/demo.py $(RUN)
 
-test: .venv/installed
-	$(BIN)/python -m pytest
+test: .venv/installed  # a process per core, each on one thread
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 lint: .venv/installed
 	$(BIN)/ruff check .
