@@ -23,7 +23,7 @@ def main() -> None:
     network = gi.one_warehouse(stores=2)
     policy = gi.BaseStock()
     policy.set_levels(gi.InventoryGraph.from_network(network), {"warehouse": 40.0, "store_0": 20.0, "store_1": 20.0})
-    orders = gi.order_list(policy, network, STATE, whole=True)
+    orders = gi.order_list(policy, network, STATE, whole_units=True)
     print(orders.drop(columns="item").to_string(index=False))
 
 

@@ -120,7 +120,7 @@ def test_orders_from_stock_and_sales(trained, run):
     sales = pd.read_csv(trained / "sales.csv")
     recent = sales.assign(record="demand", when=sales["period"] - WEEKS, units=sales["sales"]).drop(columns=["period", "sales"])
     both = pd.concat([pd.DataFrame(rows, columns=columns), recent[recent["item"] != "item 3"]])
-    same = gi.order_list(policy, gi.build_network(recipe.mapping), both, history=recipe.demand.windows.history, whole=True)
+    same = gi.order_list(policy, gi.build_network(recipe.mapping), both, history=recipe.demand.windows.history, whole_units=True)
     assert same["units"].tolist() == orders["units"].tolist(), "data frames in and out give the same orders"
 
 
@@ -143,6 +143,28 @@ def test_backtest_beside_base_stock(trained, run, monkeypatch):
     code, out, _ = run("backtest", *arguments)
     assert code == 0
     assert "base stock" in out
+
+
+def test_a_policy_of_a_network_that_states_its_demand_looks_back_over_sales(tables, quick, run, monkeypatch):
+    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 2)
+    families = "networks={one: {family: one_warehouse, stores: 2, warehouse: {holding_cost: 0.3}, warehouse_link: {lead_time: 2},"
+    families += " store: {holding_cost: 1, underage_cost: 9, unmet_demand: lost, demand: {poisson: {mean: 5}}}, store_link: {lead_time: 2}}}"
+    settings = ["network=null", families, "training.networks=2", "training.dev_networks=2", "training.epochs=1"]
+    code, _, error = run("train", quick, "-o", tables / "any", *(part for text in settings for part in ("--set", text)))
+    assert code == 0, error
+    code, _, error = run("backtest", tables / "any", "--panel", tables / "sales.csv", "--json")
+    assert code == 2
+    assert "name one: --network NETWORK" in error
+    (tables / "locations.csv").rename(tables / "nodes.csv")
+    (tables / "lanes.csv").rename(tables / "links.csv")
+    text = (tables / "nodes.csv").read_text().replace("unmet_demand\n", "unmet_demand,demand.poisson.mean\n")
+    (tables / "nodes.csv").write_text("".join(f"{line},{'3' if 'lost' in line else ''}\n" if "demand" not in line else f"{line}\n"
+                                              for line in text.splitlines()))  # fmt: skip
+    code, out, error = run("backtest", tables / "any", "--panel", tables / "sales.csv", "--network", tables, "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["items"] == ITEMS
+    assert found["lines"][0]["network"] == tables.name
 
 
 def test_constant_sales_are_all_served_at_the_least_cost(tmp_path, run, monkeypatch):

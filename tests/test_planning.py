@@ -67,7 +67,7 @@ def test_orders_by_hand_cut_in_proportion_with_the_reason():
 
 
 def test_whole_units_are_feasible_and_near():
-    found = order_list(base_stock(shop()), shop(), state(), whole=True)
+    found = order_list(base_stock(shop()), shop(), state(), whole_units=True)
     assert list(found["units"]) == [29, 51], "28.57 and 51.43: 80 in all"
     assert all(isinstance(units, int) for units in found["units"].tolist())
     assert found["reason"].str.contains("rounded to whole units").all()

@@ -119,16 +119,21 @@ def backtest(
     run: RunPath,
     panel: Annotated[Path, typer.Option("--panel", help="Sales: CSV, Parquet or a tensor.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Cost of each item (.csv).")] = None,
+    network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     force: Force = False,
 ) -> None:
     """What the policy would have done over one's own sales, beside what base stock would have done."""
     from gnn_inventory.files import write_text
     from gnn_inventory.planning.backtest import backtest as look_back
+    from gnn_inventory.topology.catalogue import network_mapping
     from gnn_inventory.training.run_folder import RunFolder
 
     if output is not None:
         _refuse_existing(output, force)
+    recipe = RunFolder(run).recipe()
+    if network is not None:
+        recipe = recipe.on(network_mapping(network))
     with progress_bar(None, "fitting base stock", silent=as_json) as (start, advance, describe):
         done = 0
 
@@ -140,7 +145,7 @@ def backtest(
             if epoch == epochs:
                 describe("testing")
 
-        found = look_back(RunFolder(run).policy(), RunFolder(run).recipe(), panel, on_epoch)
+        found = look_back(RunFolder(run).policy(), recipe, panel, on_epoch)
     if output is not None:
         write_text(output, found.by_item().to_csv(index=False))
     if as_json:

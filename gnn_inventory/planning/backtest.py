@@ -11,6 +11,7 @@ from gnn_inventory.evaluation import EvaluationResult, evaluate_on, interval
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.planning.draft import on_panel, split_by_time
 from gnn_inventory.policies.base import Policy
+from gnn_inventory.topology.catalogue import build_network, explicit_mapping
 from gnn_inventory.topology.network import is_panel
 from gnn_inventory.training.hdpo import hdpo
 from gnn_inventory.training.recipe import Recipe, recipe_of, scenario_source
@@ -148,12 +149,9 @@ def recipe_on_sales(recipe: Recipe, sales: str | Path) -> Recipe:
         windows = demand.windows.model_copy(update={"test": (demand.windows.test[0], max(periods, demand.windows.test[1]))})
         return replace(recipe, demand=demand.model_copy(update={"panel": str(Path(sales).absolute()), "windows": windows}))
     assert not is_panel(network)
-    mapping = dict(recipe.mapping)
-    if panel.locations is None or "nodes" not in mapping:
-        raise InputError(
-            f"{sales}: the run was trained on demand that its network states; expected sales with named locations, and a network "
-            "written out with nodes and links"
-        )
+    mapping = explicit_mapping(build_network(recipe.mapping))
+    if panel.locations is None:
+        raise InputError(f"{sales}: got a bare tensor; expected sales with named locations, as the network states its own demand")
     nodes = {name: {key: value for key, value in node.items() if key != "demand"} for name, node in mapping["nodes"].items()}
     mapping = on_panel({key: value for key, value in mapping.items() if key != "demand"} | {"nodes": nodes}, panel)
     content = {

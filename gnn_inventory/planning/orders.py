@@ -106,7 +106,7 @@ def order_list(
     network: nx.DiGraph,
     state: "pd.DataFrame",
     history: int = 0,
-    whole: bool = False,
+    whole_units: bool = False,
     clock: Clock | None = None,
     calendar: Float[Tensor, " channel"] | None = None,
     where: str = "state",
@@ -117,7 +117,8 @@ def order_list(
         policy: trained.
         network: any that it can serve.
         state: today's stock on hand, goods on their way and recent demand; columns as `read_position` says.
-        history, whole, calendar: as for `decide_today`.
+        history, calendar: as for `decide_today`.
+        whole_units: round orders to whole units, feasibly.
         clock: today's date and the days in a period, where the table has dates.
         where: what errors call the table.
 
@@ -133,9 +134,9 @@ def order_list(
     parsed, clock = parse_network(network), clock or Clock()
     graph = InventoryGraph.from_network(parsed)
     position = read_position(state, graph, needed_history(policy, parsed, history), clock, where)
-    decision = decide_today(policy, parsed, position, history, calendar, whole)
+    decision = decide_today(policy, parsed, position, history, calendar, whole_units)
     asked = decision.desired.orders.clamp_min(0.0)
-    reasons, lead_times = _reasons(decision, whole), graph.lead_time.int().tolist()
+    reasons, lead_times = _reasons(decision, whole_units), graph.lead_time.int().tolist()
     rows = []
     for item, name in enumerate(position.items):
         for link, (source, target) in enumerate(graph.edge_index.t().tolist()):
@@ -148,7 +149,7 @@ def order_list(
                     "item": name,
                     "from": graph.labels[source],
                     "to": graph.labels[target],
-                    "units": int(units) if whole else round(units, 4),
+                    "units": int(units) if whole_units else round(units, 4),
                     "arrives": clock.day(lead_times[link]),
                     "asked": round(wanted, 4),
                     "cut": round(cut, 4),
