@@ -1,6 +1,5 @@
 """What happened, period by period: stock, backlog, orders, demand, costs by kind, and the service that customers had."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +52,6 @@ class Trajectory:
         scenarios: Scenarios,
         warm_up: int,
         whole: bool = False,
-        on_period: Callable[[], None] | None = None,
     ) -> "Trajectory":
         """Roll a policy out and keep what happens.
 
@@ -63,7 +61,6 @@ class Trajectory:
             scenarios: what happens.
             warm_up: first periods that no figure counts.
             whole: round orders to whole units, feasibly.
-            on_period: called after each period.
         """
         if isinstance(policy, Policy):
             policy.eval()
@@ -85,8 +82,6 @@ class Trajectory:
             cost = torch.stack([kind.expand_as(demand) for kind in kinds], dim=-1)
             served = served_at_once(period.state, outcome, demand).clamp_min(0.0)
             found.append((period.state.on_hand, demand, served, outcome.unmet, outcome.left, period.orders, cost))
-            if on_period is not None:
-                on_period()
         return cls(graph, warm_up, *(torch.stack(values, dim=1) for values in zip(*found, strict=True)))
 
     @property

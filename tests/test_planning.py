@@ -124,6 +124,13 @@ def test_the_same_orders_as_in_a_simulation():
     torch.testing.assert_close(decision.orders, simulated.orders, rtol=1e-5, atol=1e-4)
 
 
+def test_weights_in_double_precision_decide_too():
+    policy = base_stock(shop())
+    single = order_list(policy, shop(), state())
+    pd.testing.assert_frame_equal(order_list(policy.double(), shop(), state()), single)
+    assert policy.levels.dtype == torch.float64, "the policy itself is left as it was"
+
+
 def test_every_mistake_of_a_table_at_once():
     broken = state(
         ("on_hand", "nort", "", "", 5),

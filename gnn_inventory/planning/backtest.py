@@ -98,7 +98,7 @@ def backtest(policy: Policy, recipe: Recipe, sales: str | Path, on_epoch: Callab
     The tested periods are those of the recipe's test window, and all that the file holds after it; of a recipe without a panel
     the last 15 % of the file. Base stock has one level per location, in units of the item's mean demand
     over the periods just past (as many as the policy looks at), trained by the same gradient on the periods before: neither has
-    seen what it is tested on.
+    seen what it is tested on, where the file begins at the period at which the one that was trained on begins.
 
     Args:
         policy: the trained one.

@@ -1,5 +1,6 @@
 """Orders for today: a policy's decision from today's position, named, feasible, with the reason for every cut."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def decide_today(
         UnsupportedNetworkError: the policy cannot serve the network. InputError: the network leaves a value open.
     """
     graph = InventoryGraph.from_network(network)
-    policy.eval()
+    policy = copy.deepcopy(policy).float().eval()  # trained in double precision or not: what is seen is in single
     known, past = _known(policy, network, graph, position, history)
     calendar = torch.zeros(0) if calendar is None else calendar
     if policy.calendar not in (0, len(calendar)):
