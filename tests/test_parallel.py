@@ -1,5 +1,6 @@
 """Work that is shared out, among threads, processes and checkpoints, gives what one thread alone gives."""
 
+import copy
 import json
 import os
 import subprocess
@@ -15,11 +16,13 @@ import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
 from gnn_inventory.policies import make_policy
+from gnn_inventory.policies.base import UnsupportedNetworkError
 from gnn_inventory.rollout import Rollout, costs
 from gnn_inventory.simulator import initial_state
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch
-from gnn_inventory.training.gradient import gradient
+from gnn_inventory.training.gradient import gradient, newsvendor_weights
+from gnn_inventory.training.horizon import costs_within
 from gnn_inventory.training.machine import Machine, Threads
 from gnn_inventory.training.processes import ALONE, Processes
 from gnn_inventory.training.run_folder import RunFolder, load_policy
@@ -78,12 +81,11 @@ class NoWaiting(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [gi.MessagePassing(width=8), gi.MessagePassing(width=8, window=16), gi.MessagePassing(width=8, window=4, season=20)]
-    + [make_policy(name) for name in ("fully_connected", "published_message_passing", "base_stock", "echelon_base_stock")],
-    ids=str,
-)
+TRAINED = [gi.MessagePassing(width=8), gi.MessagePassing(width=8, window=16), gi.MessagePassing(width=8, window=4, season=20)]
+TRAINED += [make_policy(name) for name in ("fully_connected", "published_message_passing", "base_stock", "echelon_base_stock")]
+
+
+@pytest.mark.parametrize("policy", TRAINED, ids=str)
 def test_no_period_waits_for_a_number(policy):
     source = SyntheticDemand(parse_network(gi.one_warehouse(stores=3)), 3, "train")
     scenarios = source.sample(0, 4, 5)
@@ -92,6 +94,26 @@ def test_no_period_waits_for_a_number(policy):
     with NoWaiting():
         cost = rollout.period(rollout.period(state, 0).after, 1).outcome.cost
         cost.mean().backward()
+
+
+@pytest.mark.parametrize("network", ["one_warehouse", "many_warehouses", "one_store_fixed_cost"])
+@pytest.mark.parametrize("policy", TRAINED, ids=str)
+def test_all_of_a_step_is_on_the_device_of_its_batch(policy, network):
+    """What is made without a device would lie on `meta`, which mixes with no other: on a GPU it would lie on the host."""
+    source = SyntheticDemand(parse_network(gi.load_network(network)), 3, "train")
+    batch = Batch(source.graph, source.sample(0, 4, 12))
+    policy = copy.deepcopy(policy)
+    try:
+        policy.fit_to(source.graph)
+    except UnsupportedNetworkError as refused:
+        pytest.skip(str(refused))
+    parameters = [value for value in policy.parameters() if value.requires_grad]
+    with torch.device("meta"):
+        weights = newsvendor_weights(batch.graph, batch.scenarios, 1.0, ALONE)
+        cost = costs_within(policy, batch.graph, batch.scenarios, stretch=5, serving=True, whole=True).minimised
+        found = torch.autograd.grad((cost.mean(1) * weights).sum(), parameters, allow_unused=True)
+    assert found
+    assert all(value.device == CPU and value.isfinite().all() for value in [cost, *found] if value is not None)
 
 
 def test_the_shares_of_a_batch_are_all_of_it():

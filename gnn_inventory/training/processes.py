@@ -78,7 +78,8 @@ def processes(device: torch.device) -> Iterator[Processes]:
     here = this_process()
     started = here.size > 1 and not distributed.is_initialized()
     if started:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        on_gpu = device.type == "cuda"
+        distributed.init_process_group("nccl" if on_gpu else "gloo", device_id=device if on_gpu else None)
     try:
         yield here
     finally:
