@@ -1,6 +1,7 @@
 """The only place where orders are made feasible: what leaves a location never exceeds what it has on hand."""
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
 __all__ = [
+    "Limits",
     "feasible",
     "proportional",
     "straight_through",
@@ -25,13 +27,37 @@ ROUNDING = 1e-6
 """Part of a unit that a rounding error may take from a whole stock."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Which limits a network has anywhere: what it has nowhere need not be looked for in every period.
+
+    Attributes:
+        capacity: some link or location has one.
+        passing: some location cannot hold stock.
+        minimum: some link has a minimum order.
+    """
+
+    capacity: bool = True
+    passing: bool = True
+    minimum: bool = True
+
+    @classmethod
+    def of(cls, graph: InventoryGraph) -> "Limits":
+        """Those of a graph."""
+        capacity = bool(graph.link_capacity.isfinite().any() | graph.ship_capacity.isfinite().any())
+        return cls(capacity, not bool(graph.holds_stock.all()), bool((graph.minimum_order > 0).any()))
+
+
+ANY = Limits()
+
+
 def feasible(
     graph: InventoryGraph,
     on_hand: NodePerScenario,
     desired: LinkPerScenario,
     keep: NodePerScenario | None = None,
     whole: bool = False,
-    minimum: bool = False,
+    limits: Limits = ANY,
 ) -> LinkPerScenario:
     """What becomes of the orders asked for: cut in proportion, then whole units, then none below a link's minimum [B, E], units.
 
@@ -41,12 +67,12 @@ def feasible(
         graph: the network; in whole units that of `with_whole_limits`.
         on_hand, desired, keep: as for `proportional`.
         whole: round orders to whole units.
-        minimum: whether any link has a minimum order.
+        limits: as for `proportional`.
     """
-    orders = proportional(graph, on_hand, desired, keep)
+    orders = proportional(graph, on_hand, desired, keep, limits)
     if whole:
         orders = straight_through(whole_units(graph, on_hand, orders), orders)
-    if minimum:
+    if limits.minimum:
         orders = straight_through(without_small_orders(graph, on_hand, orders), orders)
     return orders
 
@@ -56,6 +82,7 @@ def proportional(
     on_hand: NodePerScenario,
     desired: LinkPerScenario,
     keep: NodePerScenario | None = None,
+    limits: Limits = ANY,
 ) -> LinkPerScenario:
     """Orders cut in proportion where a location has less than is asked of it.
 
@@ -68,16 +95,19 @@ def proportional(
         on_hand: I [B, N], units.
         desired: what the policy asks for [B, E], units; negative counts as 0.
         keep: what each location wants to keep for itself [B, N], units; nothing where None.
+        limits: that the network has; all are looked for where nobody says.
 
     Returns:
         feasible orders [B, E], units.
     """
     stock = on_hand.clamp_min(0.0)
-    desired, asked, limit = _limited(graph, desired)
-    asked = asked * limit
+    desired = within_capacities(graph, desired) if limits.capacity else desired.clamp_min(0.0)
+    asked = _asked(graph, desired)
     competing = asked if keep is None else asked + keep.clamp_min(0.0)
     short = (competing > stock) & ~graph.is_supplier
-    share = limit * torch.where(short, stock / competing.clamp_min(SMALL), 1.0)
+    share = torch.where(short, stock / competing.clamp_min(SMALL), 1.0)
+    if not limits.passing:
+        return desired * share.index_select(1, graph.source)
     # a location that cannot hold stock: all of it goes, whatever was asked
     positive = asked > SMALL
     everything = torch.where(positive, stock / asked.clamp_min(SMALL), 0.0)
@@ -87,20 +117,17 @@ def proportional(
 
 def within_capacities(graph: InventoryGraph, desired: LinkPerScenario) -> LinkPerScenario:
     """What capacities of links, then of locations leave of the orders asked for, before any stock is looked at [B, E], units."""
-    desired, _, limit = _limited(graph, desired)
-    return desired * limit.index_select(1, graph.source)
-
-
-def _limited(graph: InventoryGraph, desired: LinkPerScenario) -> tuple[LinkPerScenario, NodePerScenario, NodePerScenario]:
-    """Orders within the links' capacities [B, E], what is asked of each location [B, N], and the part of that which its own
-    capacity leaves [B, N].
-    """
-    desired = torch.minimum(desired.clamp_min(0.0), graph.link_capacity)
-    asked = desired.new_zeros(desired.shape[0], graph.nodes).scatter_add(1, graph.source.expand_as(desired), desired)
+    desired = desired.clamp_min(0.0).minimum(graph.link_capacity)
+    asked = _asked(graph, desired)
     # comparisons come first and divisors are no smaller than SMALL: no NaN or infinity may come into the gradient
     limited = asked > graph.ship_capacity
     limit = torch.where(limited, graph.ship_capacity.nan_to_num(posinf=0.0) / torch.where(limited, asked, 1.0), 1.0)
-    return desired, asked, limit
+    return desired * limit.index_select(1, graph.source)
+
+
+def _asked(graph: InventoryGraph, desired: LinkPerScenario) -> NodePerScenario:
+    """What is asked of each location in all [B, N]."""
+    return desired.new_zeros(desired.shape[0], graph.nodes).scatter_add(1, graph.source.expand_as(desired), desired)
 
 
 def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> LinkPerScenario:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gnn_inventory.allocation import feasible, with_whole_limits
+from gnn_inventory.allocation import Limits, feasible, with_whole_limits
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Known, Observation, Oracle, Policy, UnsupportedNetworkError
@@ -38,7 +38,7 @@ class Rollout:
         now: position of the first period in it.
         window: periods of past demand that the policy looks at.
         whole: round orders to whole units, feasibly.
-        minimum: whether any link has a minimum order.
+        limits: that the network has.
     """
 
     graph: InventoryGraph
@@ -49,7 +49,7 @@ class Rollout:
     now: int
     window: int
     whole: bool
-    minimum: bool
+    limits: Limits
 
     @classmethod
     def of(cls, policy: Policy | Oracle, graph: InventoryGraph, scenarios: Scenarios, whole: bool = False) -> "Rollout":
@@ -91,7 +91,7 @@ class Rollout:
         mean = scenarios.mean_demand.unsqueeze(1).expand(len(scenarios), earlier, -1)
         demand = torch.cat([mean, scenarios.history, scenarios.demand], dim=1)
         timing, now = Timing.of(graph, scenarios.parameters, whole), earlier + scenarios.history.shape[1]
-        return cls(graph, scenarios, decide, timing, demand, now, window, whole, bool((graph.minimum_order > 0).any()))
+        return cls(graph, scenarios, decide, timing, demand, now, window, whole, Limits.of(graph))
 
     def observation(self, state: State, number: int) -> Observation:
         """What is seen at the start of period `number`, the first being 0."""
@@ -104,7 +104,7 @@ class Rollout:
         desired = self.decide(self.observation(state, number))
         orders, placed = desired.orders, desired.placed
         if not desired.free:
-            orders = feasible(self.graph, state.on_hand, orders, desired.keep, self.whole, self.minimum)
+            orders = feasible(self.graph, state.on_hand, orders, desired.keep, self.whole, self.limits)
         if placed is not None:  # where stock, or no room for it, decided otherwise, the policy's decision changes nothing
             ordered = orders > 0
             placed = torch.where((placed > 0) == ordered, placed, ordered.to(placed.dtype))

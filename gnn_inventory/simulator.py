@@ -31,12 +31,15 @@ class Timing:
 
     Attributes:
         arrival: 1 at the period (minus one) in which an order placed now arrives, else 0 [1 or B, E, L + 1].
-        fixed_costs: whether an order on any link has a fixed cost.
+        fixed_costs, unit_costs, prices: whether an order on any link has a fixed cost, a unit on any link or any sale a price; what
+            nobody pays need not be counted in every period.
         whole: whether orders are whole units.
     """
 
     arrival: Float[Tensor, "_ link slot"]
     fixed_costs: bool = False
+    unit_costs: bool = True
+    prices: bool = True
     whole: bool = False
 
     @classmethod
@@ -44,7 +47,9 @@ class Timing:
         """The timing of a graph whose lead times are `parameters.lead_time`, its orders in whole units or not."""
         slots = torch.arange(graph.slots + 1, device=parameters.lead_time.device)
         arrival = slots == parameters.lead_time.unsqueeze(-1) - 1
-        return cls(arrival.to(parameters.lead_time.dtype), bool((parameters.fixed_cost != 0).any()), whole)
+        paid = parameters.fixed_cost, parameters.unit_cost, parameters.price
+        fixed_costs, unit_costs, prices = (bool((value != 0).any()) for value in paid)
+        return cls(arrival.to(parameters.lead_time.dtype), fixed_costs, unit_costs, prices, whole)
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,12 @@ def step(
     on_hand = remaining.scatter_add(1, graph.target.expand_as(arrivals), arrivals)
     backlog_before, backlog_after = (-state.on_hand).clamp_min(0.0), (-on_hand).clamp_min(0.0)
     sales = demand + backlog_before - torch.where(graph.lost, unmet, backlog_after)
-    node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet - parameters.price * sales
-    cost = node_cost.sum(1) + (parameters.unit_cost * orders).sum(1)
+    node_cost = parameters.holding_cost * left + parameters.underage_cost * unmet
+    if timing.prices:
+        node_cost = node_cost - parameters.price * sales
+    cost = node_cost.sum(1)
+    if timing.unit_costs:
+        cost = cost + (parameters.unit_cost * orders).sum(1)
     charged = None
     if timing.fixed_costs:
         charged = (orders > 0).to(orders.dtype) if placed is None else placed

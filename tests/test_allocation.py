@@ -4,7 +4,7 @@ import networkx as nx
 import pytest
 import torch
 
-from gnn_inventory.allocation import proportional, whole_units
+from gnn_inventory.allocation import Limits, feasible, proportional, whole_units
 from gnn_inventory.graph import InventoryGraph
 
 STORE = {"holding_cost": 1.0, "unmet_demand": "lost", "demand": {"poisson": {"mean": 4.0}}}
@@ -141,6 +141,29 @@ def test_gradients_are_finite_at_every_edge(asked, stock, holds):
     keep = torch.zeros(1, 4, requires_grad=True)
     proportional(graph, on_hand, desired, keep).square().sum().backward()
     assert all(torch.isfinite(x.grad).all() for x in (on_hand, desired, keep) if x.grad is not None)
+
+
+def test_limits_of_a_network():
+    assert Limits.of(hub()) == Limits(capacity=False, passing=False, minimum=False)
+    assert Limits.of(hub(capacity=6.0)) == Limits.of(hub(link_capacity=3.0)) == Limits(True, False, False)
+    assert Limits.of(hub(holds_stock=False)) == Limits(False, True, False)
+    ordered = hub()
+    ordered.minimum_order[0] = 2.0
+    assert Limits.of(ordered) == Limits(False, False, True)
+
+
+@pytest.mark.parametrize("graph", [hub(), hub(capacity=6.0), hub(link_capacity=3.0), hub(holds_stock=False)])
+def test_limits_that_a_network_has_not_change_nothing(graph):
+    """What is not looked for would not have been found: the same orders and gradients, bit for bit."""
+    random = torch.Generator().manual_seed(0)
+    on_hand = 20 * torch.rand(64, graph.nodes, generator=random) - 5
+    desired, keep = 12 * torch.rand(64, graph.links, generator=random) - 2, 4 * torch.rand(64, graph.nodes, generator=random)
+    found = []
+    for limits in (Limits(), Limits.of(graph)):
+        inputs = [value.clone().requires_grad_() for value in (on_hand, desired, keep)]
+        orders = feasible(graph, *inputs, limits=limits)
+        found.append([orders, *torch.autograd.grad(orders.square().sum(), inputs)])
+    assert all(torch.equal(plain, quick) for plain, quick in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize("seed", range(3))

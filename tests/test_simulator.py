@@ -1,4 +1,4 @@
-"""One period as DESIGN section 2 states it: costs by hand, mass balance, independence, lead times, gradients."""
+"""One period as docs/model.md states it: costs by hand, mass balance, independence, lead times, gradients."""
 
 from dataclasses import replace
 
@@ -73,6 +73,20 @@ def test_backlog_served_by_an_arrival_is_sold():
     assert [float(state.on_hand[0, 0]) for state in states] == [2, 3, 2]
     assert sum(float(o.sales.sum()) for o in outcomes) == 6  # 2 + 3 + 1: all demand was served
     assert sum(float(o.cost.sum()) for o in outcomes) == 3 * 4 + 2 * 1 - 6 * 10  # p, h, price
+
+
+@pytest.mark.parametrize("price", [0.0, 7.0])
+def test_what_nobody_pays_is_not_counted(price):
+    graph = InventoryGraph.from_network(chain(price=price))
+    timing = Timing.of(graph, graph.parameters())
+    assert (timing.fixed_costs, timing.prices) == (False, price > 0)
+    state = State(torch.tensor([[3.0] * graph.nodes]), torch.ones(1, graph.links, graph.slots))
+    orders, demand = torch.ones(1, graph.links), torch.full((1, graph.nodes), 2.0)
+    found = [
+        step(graph, graph.parameters(), counting, state, orders, demand)[1].cost
+        for counting in (timing, replace(timing, fixed_costs=True, unit_costs=True, prices=True))
+    ]
+    assert torch.equal(*found)
 
 
 def test_two_echelons_with_price_and_unit_cost_by_hand():

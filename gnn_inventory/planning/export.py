@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from gnn_inventory.allocation import feasible
+from gnn_inventory.allocation import Limits, feasible
 from gnn_inventory.errors import GnnInventoryError, UsageError
 from gnn_inventory.files import replace_file
 from gnn_inventory.graph import InventoryGraph
@@ -42,7 +42,7 @@ class OneDecision(nn.Module):
         super().__init__()
         policy = copy.deepcopy(policy).eval().requires_grad_(False).float()
         self.policy, self.graph = policy, InventoryGraph.from_network(network)
-        self.minimum = bool((self.graph.minimum_order > 0).any())
+        self.limits = Limits.of(self.graph)
         self.decide = policy.start(self.graph, self._known(self.graph.mean_demand))
         if is_panel(network):
             seen = Observation(*self.example(2))
@@ -65,9 +65,9 @@ class OneDecision(nn.Module):
             calendar: of this period [F].
         """
         desired = self.decide(Observation(on_hand, in_transit, past_demand, calendar))
-        return (
-            desired.orders if desired.free else feasible(self.graph, on_hand, desired.orders, desired.keep, minimum=self.minimum)
-        )
+        if desired.free:
+            return desired.orders
+        return feasible(self.graph, on_hand, desired.orders, desired.keep, limits=self.limits)
 
     def example(self, items: int, seed: int = 0) -> tuple[Tensor, ...]:
         """Inputs of the right shapes, drawn around the mean demand that the network states, or 1 where it states none."""

@@ -96,9 +96,9 @@ def decide_today(
     desired = policy(graph, Observation(position.on_hand, position.in_transit, past, calendar), known)
     if whole:
         graph = with_whole_limits(graph)
-    orders, minimum = desired.orders, bool((graph.minimum_order > 0).any())
+    orders = desired.orders
     if not desired.free:
-        orders = feasible(graph, position.on_hand, orders, desired.keep, whole, minimum)
+        orders = feasible(graph, position.on_hand, orders, desired.keep, whole)
     return Decision(graph, position, desired, orders)
 
 
