@@ -1,5 +1,7 @@
 """The equations of `docs/model.md`, written out in loops, give what the library computes, on random networks of all kinds."""
 
+import math
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import gnn_inventory as gi
 from gnn_inventory.allocation import proportional
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.simulator import State, Timing, step
-from gnn_inventory.training.horizon import reach
+from gnn_inventory.training.horizon import reach, wait
 
 
 def random_network(random):
@@ -113,7 +115,11 @@ def test_units_bought_too_late_are_those_of_the_page(seed):
     graph = InventoryGraph.from_network(network)
     shortest = dict(nx.all_pairs_dijkstra_path_length(network, weight="lead_time"))
     customers = [name for name, node in network.nodes(data=True) if node.get("demand")]
+    on = {
+        label: min((shortest[label][name] for name in customers if name in shortest[label]), default=math.inf)
+        for label in graph.labels
+    }
+    assert dict(zip(graph.labels, wait(graph, graph.parameters().lead_time)[0].tolist(), strict=True)) == on
     for link, found in zip(graph.edge_index.t().tolist(), reach(graph, graph.parameters().lead_time)[0].tolist(), strict=True):
         source, target = (graph.labels[end] for end in link)
-        on = min(shortest[target][name] for name in customers if name in shortest[target])
-        assert found == network.edges[source, target]["lead_time"] + on
+        assert found == network.edges[source, target]["lead_time"] + on[target]

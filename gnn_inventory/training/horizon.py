@@ -11,9 +11,9 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import Rollout
 from gnn_inventory.simulator import State, initial_state, served_at_once
-from gnn_inventory.types import LinkValues, PerPeriod
+from gnn_inventory.types import LinkValues, NodeValues, PerPeriod
 
-__all__ = ["Simulated", "costs_within", "reach"]
+__all__ = ["Simulated", "costs_within", "reach", "wait"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,10 @@ def costs_within(
 ) -> Simulated:
     """Cost of the whole network per scenario and period, and what training minimises of it.
 
-    A unit bought so late that no customer can have it before the last period only costs: training on its price would teach
-    the policy to buy less, though the world does not end there. What such units and orders cost is left out of what is minimised.
+    A unit bought so late that no customer can have it before the last period only costs, and so does one that lies so late
+    where no customer is near: training on that would teach the policy to buy and to hold less, though the world does not end there. What
+    such units and orders cost is left out of what is minimised: each location's costs are counted up to the period whose
+    goods the customers can still have, as Clark and Scarf (1960) count them, a lead time apart.
 
     Args:
         policy: decides the orders.
@@ -53,6 +55,8 @@ def costs_within(
     bought = parameters.unit_cost
     costly = rollout.timing.fixed_costs or bool((bought != 0).any())
     late = reach(graph, parameters.lead_time) if costly else None
+    on = wait(graph, parameters.lead_time)
+    near = scenarios.periods - int(on.nan_to_num(posinf=0.0).max())  # until then every location counts
 
     def simulate(first: int, last: int, on_hand: Tensor, in_transit: Tensor) -> tuple[Tensor, ...]:
         state, costs, counted, served = State(on_hand, in_transit), [], [], []
@@ -66,6 +70,9 @@ def costs_within(
                 paid, placed = period.orders * bought, period.outcome.placed
                 paid = paid if placed is None else paid + parameters.fixed_cost * placed
                 cost = cost - (paid * (number + late >= scenarios.periods)).sum(1)
+            if number >= near:
+                held = parameters.holding_cost * period.outcome.left
+                cost = cost - (held * (number + on >= scenarios.periods)).sum(1)
             counted.append(cost)
         lists = [costs, counted, served] if serving else [costs, counted]
         return state.on_hand, state.in_transit, *(torch.stack(values, dim=1) for values in lists)
@@ -95,8 +102,13 @@ def costs_within(
 
 def reach(graph: InventoryGraph, lead_time: LinkValues) -> LinkValues:
     """Periods until an order on each link can be with a customer, on the fastest way [1 or B, E]."""
-    wait = torch.where(graph.has_demand, 0.0, torch.inf).to(lead_time.dtype).expand(len(lead_time), -1)
+    return lead_time + wait(graph, lead_time)[:, graph.target]
+
+
+def wait(graph: InventoryGraph, lead_time: LinkValues) -> NodeValues:
+    """Periods until what leaves each location can be with a customer, on the fastest way; 0 where customers are [1 or B, N]."""
+    shortest = torch.where(graph.has_demand, 0.0, torch.inf).to(lead_time.dtype).expand(len(lead_time), -1)
     for _ in range(int(graph.depth)):
-        through: Tensor = lead_time + wait[:, graph.target]
-        wait = wait.scatter_reduce(1, graph.source.expand_as(through), through, "amin")
-    return lead_time + wait[:, graph.target]
+        through: Tensor = lead_time + shortest[:, graph.target]
+        shortest = shortest.scatter_reduce(1, graph.source.expand_as(through), through, "amin")
+    return shortest

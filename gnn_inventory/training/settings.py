@@ -43,7 +43,7 @@ class Training(Strict):
 
     Attributes:
         scenarios: training scenarios, drawn once (a panel: items, at most this many).
-        periods: simulated per scenario, T; the cost of all of them is minimised, but for units bought too late for any customer
+        periods: simulated per scenario, T; the cost of all of them is minimised, but for units bought or held too late for any customer
             (a panel: its whole training window, unless `random_start`). With a `fill_rate` or `cvar` the counted ones' alone.
         warm_up: first periods that do not count: for the cost reported as `train`, the fill rate and the risk (a panel: its windows' own).
         batch: scenarios per step, B.
