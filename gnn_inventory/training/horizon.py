@@ -52,9 +52,8 @@ def costs_within(
         whole: round orders to whole units, feasibly; the gradient goes straight through.
     """
     rollout, parameters = Rollout.of(policy, graph, scenarios, whole), scenarios.parameters
-    bought = parameters.unit_cost
-    costly = rollout.timing.fixed_costs or bool((bought != 0).any())
-    late = reach(graph, parameters.lead_time) if costly else None
+    bought, timing = parameters.unit_cost, rollout.timing
+    late = reach(graph, parameters.lead_time) if timing.fixed_costs or timing.unit_costs else None
     on = wait(graph, parameters.lead_time)
     near = scenarios.periods - int(on.nan_to_num(posinf=0.0).max())  # until then every location counts
 
