@@ -159,8 +159,8 @@ def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, di
 def _finetuning(training: Training, epochs: int, graph: InventoryGraph | None) -> Training:
     """More of a run's training, gentler, and over scenarios long enough for the network (None: a panel, as long as it is).
 
-    What is ordered upstream within the last lead times of a scenario never reaches a customer in it: where these are much of
-    the scenario, training learns to order less than it should.
+    What is ordered upstream within the last lead times of a scenario never reaches a customer in it and does not count: where these
+    are much of the scenario, training learns little of it.
     """
     least = 0 if graph is None else LEAD_TIMES * longest_way(graph)
     periods, dev_periods = max(training.periods, least), max(training.dev_periods, least)
