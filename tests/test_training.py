@@ -18,6 +18,7 @@ from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.gradient import newsvendor_weights
+from gnn_inventory.training.hdpo import Result
 from gnn_inventory.training.horizon import costs_within, reach
 from gnn_inventory.training.processes import ALONE
 from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
@@ -160,6 +161,11 @@ def test_relative_weights_are_the_inverse_of_the_newsvendor_cost():
     assert float(sizes.max() / sizes.min()) > 1.5
     shared = SyntheticDemand(parse_network(gi.one_store()), 0, "train")
     assert newsvendor_weights(shared.graph, shared.sample(0, 4, 5), 1.0, ALONE).tolist() == [1.0] * 4
+
+
+def test_the_time_that_a_machine_slept_is_no_time_of_the_training():
+    slept = Result(gi.BaseStock(), 1.0, [{"seconds": 2.0}, {"seconds": 3.0}, {"seconds": 1000.0}])
+    assert slept.seconds == 9.0
 
 
 def test_settings_in_which_nothing_counts_are_refused():

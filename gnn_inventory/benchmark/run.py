@@ -94,7 +94,7 @@ def _run(cell: Cell, suite: Suite, results: Results, deadline: float, settings: 
             "settings": dict(cell.varied),
             "seed": cell.seed,
             "training_scenarios": recipe.training.scenarios,
-            "training_seconds": round(sum(line["seconds"] for line in result.metrics), 1),
+            "training_seconds": round(result.seconds, 1),
         }
         name = f"{cell.folder}-{len(outcomes)}"
         outcomes.append(results.measure(name, recipe, run.policy(), mapping, problem.evaluation, about))

@@ -125,7 +125,11 @@ def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path
     dates, machines = sorted({row["date"] for row in rows}), sorted({row["machine"] for row in rows})
     about = f"{'; '.join(machines)}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}" if rows else "nothing has been run"
     missing = f"; {len(left)} trainings are not done yet" if left else ""
-    write_text(folder / "table.md", markdown(rows) + f"\nMeasured on {about}{missing}. s: seconds of one training, on average.\n")
+    write_text(
+        folder / "table.md",
+        markdown(rows)
+        + f"\nMeasured on {about}{missing}. s: seconds of one training (epochs times the median one), on average.\n",
+    )
     write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full, "left": [cell.folder for cell in left]}, indent=1))
     if full:
         draw_gaps(full, folder / "gaps.svg")

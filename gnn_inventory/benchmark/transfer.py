@@ -181,7 +181,7 @@ def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:
     if part.file is None:
         run = results.run(part.name)
         trained = train_recipe(part.recipe, run, resume=run.recipe_file.exists())
-        policy, seconds = run.policy(), sum(line["seconds"] for line in trained.metrics)
+        policy, seconds = run.policy(), trained.seconds
     else:
         policy = load_policy(part.file)
     about = {

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import torch
@@ -40,6 +41,11 @@ class Result:
     dev_cost: float
     metrics: list[dict[str, Any]]
     fill_rate: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """What the training took: as many median epochs as it had, so that one in which the machine slept does not count."""
+        return len(self.metrics) * median(line["seconds"] for line in self.metrics)
 
 
 def hdpo(
