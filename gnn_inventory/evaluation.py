@@ -28,7 +28,7 @@ from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.training.machine import threads_for
 from gnn_inventory.training.recipe import Recipe, scenario_source
 
-__all__ = ["EvaluationResult", "Assessment", "evaluate", "evaluate_on", "interval", "mean_costs", "assessment_of"]
+__all__ = ["EvaluationResult", "Assessment", "evaluate", "evaluate_on", "interval", "mean_costs", "relative_gap", "assessment_of"]
 
 CELLS = 2**26
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
@@ -174,7 +174,8 @@ def evaluate_on(
                 over[rows] = total[rows] - (reference.value if reference.twin is None else twin)
             if on_chunk is not None:
                 on_chunk(len(drawn))
-    if programme or source.count is not None:
+    sampled = programme or source.count is not None
+    if sampled:
         text = LINEAR_PROGRAMME if programme else PERFECT_INFORMATION
         reference, over = Reference("lower_bound", float(bound.mean()), text), total - bound
     stores = graph.demand_locations
@@ -192,8 +193,8 @@ def evaluate_on(
     )
     if reference is None or reference.value == 0:
         return result
-    percent = 100 * over / abs(reference.value)
-    return replace(result, gap_percent=float(percent.mean()), gap_ci95=interval(percent))
+    percent, between = relative_gap(over, bound if sampled else reference.value)
+    return replace(result, gap_percent=percent, gap_ci95=between)
 
 
 class Assessment(NamedTuple):
@@ -249,6 +250,23 @@ def interval(values: Tensor) -> tuple[float, float]:
     """95 % interval of the mean of independent values."""
     mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
     return mean - 1.96 * error, mean + 1.96 * error
+
+
+def relative_gap(over: Tensor, reference: Tensor | float) -> tuple[float, tuple[float, float]]:
+    """Gap in percent of a reference, with a 95 % interval.
+
+    Where the reference is a mean over the same scenarios, the gap is a ratio of two means that vary together; its error is that of
+    the residuals over - gap x reference (Cochran 1977, Sampling Techniques, 6.4).
+
+    Args:
+        over: cost over the reference, of each scenario [B].
+        reference: of each scenario [B]; or one number, that is exact.
+    """
+    value = float(reference.mean()) if isinstance(reference, Tensor) else reference
+    percent = 100 * float(over.mean()) / abs(value)
+    residual = over - float(over.mean()) / value * reference
+    error = 196 * float(residual.std()) / (abs(value) * math.sqrt(len(over)))
+    return percent, (percent - error, percent + error)
 
 
 @torch.no_grad()

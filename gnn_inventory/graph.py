@@ -171,6 +171,11 @@ class InventoryGraph(Data):
         """'u -> v' of each link, in order."""
         return [f"{self.labels[u]} -> {self.labels[v]}" for u, v in self.edge_index.t().tolist()]
 
+    @property
+    def drawn_parameters(self) -> list[str]:
+        """Names of the costs and lead times that differ by scenario."""
+        return [name for name in PARAMETERS if bool((getattr(self, f"{name}_span") > 0).any())]
+
     def parameters(self) -> Parameters:
         """Costs and lead times that all scenarios share, [1, N] and [1, E]; lowest of the range where they differ."""
         return Parameters(**{name: getattr(self, name).unsqueeze(0) for name in PARAMETERS})
@@ -233,8 +238,10 @@ def moments(node: Supplier | Location) -> tuple[float, float]:
     if not isinstance(distribution, Normal):
         return 0.0, 0.0
     mean, std = distribution.mean, distribution.std
-    if not distribution.clip or std == 0:
-        return (max(mean, 0.0) if distribution.clip else mean), std
+    if not distribution.clip:
+        return mean, std
+    if abs(mean) >= 40 * std:  # nothing is cut off that a number could hold, or all of it
+        return max(mean, 0.0), std if mean > 0 else 0.0
     ratio = mean / std  # moments of max(0, N(mean, std^2)), the rectified normal distribution, without cancellation
     below, density = 0.5 * math.erfc(ratio / math.sqrt(2)), math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
     first = ratio * 0.5 * math.erfc(-ratio / math.sqrt(2)) + density

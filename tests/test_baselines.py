@@ -6,6 +6,7 @@ import torch
 import gnn_inventory as gi
 from gnn_inventory.allocation import proportional
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
 from gnn_inventory.policies import CappedBaseStock, EqualFractile, PublishedMessagePassing, ReorderPoint
 from gnn_inventory.policies.base import Known, Observation
 from gnn_inventory.references import reference_of
@@ -72,7 +73,8 @@ def test_equal_fractile_brackets_the_optimum():
     network = gi.transshipment(stores=4)
     parsed, policy = parse_network(network), EqualFractile()
     relaxed = reference_of(parsed).twin.args[0]
-    policy.set_levels(gi.InventoryGraph.from_network(network), {"warehouse": relaxed.level})
+    unused = dict.fromkeys(parsed.customers, 0.0)  # the stores share what comes
+    policy.set_levels(gi.InventoryGraph.from_network(network), {"warehouse": relaxed.level, **unused})
     result = gi.evaluate(policy, network, scenarios=512, periods=300, warm_up=100)
     assert -0.02 < result.gap_percent < 0.2
     assert result.gap_ci95[1] - result.gap_ci95[0] < 0.05
@@ -146,3 +148,17 @@ def test_fully_connected_ships_a_softmax_of_its_stock():
     assert found["warehouse -> store_0"] == pytest.approx(10 * e**2 / total)
     assert found["warehouse -> store_1"] == pytest.approx(10 * e / total)
     assert found["supplier -> warehouse"] == pytest.approx(0.5 * 4 * float(graph.mean_demand.sum()))
+
+
+def test_levels_are_given_for_the_locations_of_the_network():
+    graph = gi.InventoryGraph.from_network(gi.one_warehouse(stores=2))
+    with pytest.raises(InputError) as mistakes:
+        gi.EchelonBaseStock().set_levels(graph, {"warehouse": 40.0, "store_0": 9.0, "Store_1": 9.0, "supplier": 1.0})
+    assert str(mistakes.value).splitlines() == [
+        "policy echelon_base_stock: level: got 'Store_1'; expected did you mean 'store_1'? one of: store_0, store_1, warehouse",
+        "policy echelon_base_stock: level: got 'supplier'; expected one of: store_0, store_1, warehouse",
+        "policy echelon_base_stock: level: missing for location 'store_1'",
+    ]
+    levels = {"warehouse": 40.0, "store_0": 9.0, "store_1": 9.0}
+    with pytest.raises(InputError, match="point: missing for location 'store_1'"):
+        ReorderPoint().set_points(graph, {"warehouse": 30.0, "store_0": 5.0}, levels)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.demand.panel import PanelDemand, Windows
+from gnn_inventory.demand.panel import PanelDemand, Windows, scaled_calendar
 from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
@@ -209,6 +209,15 @@ def test_a_calendar_holds_finite_numbers(tmp_path):
     (tmp_path / "calendar.csv").write_text("week,holiday\n1,0\n2,nan\n")
     with pytest.raises(InputError, match=r"row 2: holiday: got nan; expected a finite number"):
         load_calendar(tmp_path / "calendar.csv", ["holiday"])
+
+
+def test_a_flag_that_was_never_set_in_training_enters_as_it_is():
+    calendar = torch.zeros(40, 2)
+    calendar[:, 0] = torch.arange(40.0)
+    calendar[30:, 1] = 1.0
+    found = scaled_calendar(calendar, WINDOWS)
+    assert torch.equal(found[:, 1], calendar[:, 1])
+    torch.testing.assert_close(found[:20, 0].std(), torch.tensor(1.0))
 
 
 def test_the_calendar_around_a_period():

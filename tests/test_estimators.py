@@ -253,6 +253,11 @@ def test_it_learns_the_newsvendor_level(name):
     assert level == pytest.approx(10 + 1.2815515655446004 * 2**0.5, abs=0.25)
 
 
+def test_the_score_function_is_refused_where_orders_have_a_fixed_cost():
+    with pytest.raises(InputError, match=r"training\.estimator: got score_function on a network with fixed costs"):
+        gi.train(gi.BaseStock(), gi.load_network("one_store_fixed_cost"), gi.Training(estimator="score_function", epochs=1))
+
+
 @pytest.mark.parametrize("name", ["score_function", "forward"])
 def test_a_distribution_of_networks_trains_by_it(name, tmp_path):
     size = ["scenarios=8", "batch=8", "epochs=1", "dev_scenarios=4", "networks=2", "dev_networks=2", "periods=12", "warm_up=2"]

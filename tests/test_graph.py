@@ -6,8 +6,9 @@ import torch
 from torch_geometric.utils import from_networkx
 
 import gnn_inventory as gi
-from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.graph import InventoryGraph, moments
 from gnn_inventory.topology.catalogue import catalogue
+from gnn_inventory.topology.network import parse_network
 
 FLOAT_FIELDS = ("holding_cost", "underage_cost", "price", "initial_stock", "lead_time", "unit_cost", "initial_in_transit")
 
@@ -186,3 +187,23 @@ def test_a_precision_is_of_a_copy():
     graph = gi.InventoryGraph.from_network(gi.one_store())
     assert graph.to_dtype(torch.float64).lead_time.dtype == torch.float64
     assert graph.lead_time.dtype == torch.float32
+
+
+def test_the_moments_of_demand_that_hardly_varies():
+    assert moments(location(mean=5.0, std=1e-300)) == (5.0, 1e-300)
+    assert moments(location(mean=-5.0, std=1e-300)) == (0.0, 0.0)
+    assert moments(location(mean=0.0, std=0.0)) == (0.0, 0.0)
+    assert moments(location(mean=40.0, std=1.0)) == (40.0, 1.0)
+
+
+def location(**normal):
+    return parse_network(
+        gi.one_store(
+            store={
+                "holding_cost": 1.0,
+                "underage_cost": 9.0,
+                "unmet_demand": "lost",
+                "demand": {"normal": {**normal, "clip": True}},
+            }
+        )
+    ).location("store")

@@ -106,6 +106,7 @@ def test_a_family_with_a_seed_is_drawn_anew():
         ({"stores": {"per_network": {"choice": []}}}, r"per_network.choice: got \[\]; expected a list of values"),
         ({"warehouse": {"holding_costs": 1}}, r"unknown key 'holding_costs'; did you mean 'holding_cost'"),
         ({"store": {**STORE, "demand": "panel"}}, r"got a panel; networks that are drawn state their own demand"),
+        ({"family": ["one_warehouse"]}, r"family: got \['one_warehouse'\]; expected one of"),
         ({"family": "one_warehous"}, r"unknown family 'one_warehous'; did you mean 'one_warehouse'"),
     ],
 )
@@ -199,6 +200,36 @@ def test_a_recipe_states_one_network_or_a_distribution():
         recipe(training={**TRAINING, "networks": 9})
     with pytest.raises(UsageError, match="many: trains on a distribution of networks, not on one; name one: --network"):
         _ = recipe().network
+
+
+def test_fewer_networks_in_a_step_than_families_leave_none_out(monkeypatch):
+    """Three steps of two networks: each of three families comes twice."""
+    families = {"w": ONE_WAREHOUSE, "s": SERIAL, "l": {**SERIAL, "echelons": 4}}
+    training = {**TRAINING, "batch": 2, "networks": 2, "scenarios": 6, "dev_networks": 3, "dev_scenarios": 3}
+    mixture = recipe(networks=families, training=training)
+    data, draw, drawn = data_of(mixture), NetworkDistribution.draw, []
+
+    def watched(self, *key):
+        drawn.append(draw(self, *key).name)
+        return draw(self, *key)
+
+    monkeypatch.setattr(NetworkDistribution, "draw", watched)
+    assert len(list(data.batches(mixture.training, 0))) == 3
+    assert sorted(drawn) == ["many: l", "many: l", "many: s", "many: s", "many: w", "many: w"]
+    with pytest.raises(InputError, match=r"training\.dev_networks: got 2; expected at least 3, a network of each family"):
+        recipe(networks=families, training={**training, "dev_networks": 2})
+
+
+def test_a_file_of_a_policy_that_is_tied_to_another_network_is_refused(tmp_path):
+    content = {"policy": {"name": "echelon_base_stock"}, "training": {**TRAINING, "periods": 40}}
+    first = recipe_of({"network": "serial", **content}, "first", "first.yaml")
+    gi.train_recipe(first, RunFolder(tmp_path / "first"))
+    file = str(tmp_path / "first" / "policy.safetensors")
+    other = recipe_of({"network": "one_warehouse", "start": file, **content}, "other", "other.yaml")
+    with pytest.raises(
+        InputError, match="its parameters belong to the locations and links of the network that it was trained on"
+    ):
+        gi.train_recipe(other, RunFolder(tmp_path / "other"))
 
 
 def test_a_training_starts_from_the_weights_of_a_file(tmp_path):

@@ -52,6 +52,18 @@ def test_forecasts_are_the_quantiles_of_the_total(prepared):
     assert float(found[:, QUANTILES.index(0.9)].mean()) == pytest.approx(70.0, rel=0.05)  # Poisson(60): P(D <= 70) = 0.910
 
 
+def test_all_that_a_policy_makes_is_on_the_device_of_its_batch(prepared):
+    """What is made without a device would lie on `meta`, which mixes with no other: on a GPU it would lie on the host."""
+    fitted, (graph, scenarios) = prepared[0], drawn(shops(), 4, 12)
+    policies = [TransformedQuantile(window=8), FixedQuantile(window=8), NewsvendorWithReturns(window=8)]
+    for policy in policies:
+        policy.forecaster = fitted.forecaster
+        with torch.device("meta"):
+            cost = torch.stack([period.outcome.cost for period in periods(policy, graph, scenarios)])
+        assert cost.device == torch.device("cpu")
+        assert cost.isfinite().all()
+
+
 def test_quantiles_between_those_that_are_known():
     values, grid = torch.tensor([[10.0, 20.0, 40.0]]).repeat(4, 1), torch.tensor([0.1, 0.5, 0.9])
     at = torch.tensor([[0.5], [0.3], [0.8], [0.99]])

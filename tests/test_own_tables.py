@@ -235,3 +235,17 @@ def test_what_cannot_be_exported_is_said(trained, run, tmp_path):
     with pytest.raises(UnsupportedNetworkError, match="depend on the mean demand of each item"):
         export_decision(policy, network, tmp_path / "policy.pt2")
     assert not (tmp_path / "policy.pt2").exists()
+
+
+def test_a_network_whose_costs_differ_by_scenario_is_no_program(tmp_path):
+    network = gi.one_store(
+        store={
+            "holding_cost": 1.0,
+            "underage_cost": {"per_scenario": {"uniform": [1, 99]}},
+            "unmet_demand": "lost",
+            "demand": {"poisson": {"mean": 5.0}},
+        }
+    )
+    with pytest.raises(InputError, match="underage_cost: differs by scenario; a program of one decision needs one number"):
+        export_decision(gi.MessagePassing(width=4), parse_network(network), tmp_path / "policy.pt2")
+    assert not (tmp_path / "policy.pt2").exists()

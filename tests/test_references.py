@@ -11,6 +11,7 @@ from test_simulator import on_random_networks
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.evaluation import relative_gap
 from gnn_inventory.references import programme_bound, reference_of
 from gnn_inventory.references.lost_sales import LostSales, best_base_stock, best_capped_base_stock, optimum
 from gnn_inventory.rollout import costs
@@ -181,6 +182,31 @@ def test_a_gap_measured_against_the_twin_is_narrow_and_right():
     low, high = result.gap_ci95
     assert low - 0.5 < truth < high + 0.5  # 0.5: three errors of the million draws
     assert high - low < 0.8 * 100 * (result.ci95[1] - result.ci95[0]) / reference.value
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_interval_of_a_gap_over_a_sampled_reference(sign):
+    """Items of very different size: the interval of the ratio of two means holds the truth nineteen times of twenty."""
+    random = np.random.RandomState(0)
+    held, widths = 0, []
+    for _ in range(400):
+        size = np.exp(random.normal(0.0, 1.0, 300))
+        over = 0.2 * size * (1 + 0.1 * random.normal(size=300))  # the truth: 20 %
+        percent, (low, high) = relative_gap(torch.from_numpy(over), torch.from_numpy(sign * size))
+        assert percent == pytest.approx(100 * over.mean() / size.mean())
+        held += low < 20 < high
+        widths.append(high - low)
+    assert 0.90 < held / 400 < 0.98
+    constant = relative_gap(torch.tensor([1.0, 2.0, 3.0]), -4.0)
+    assert constant == (50.0, (pytest.approx(50 - 196 / 4 / 3**0.5), pytest.approx(50 + 196 / 4 / 3**0.5)))
+
+
+def test_an_optimum_in_any_units_is_a_bound_where_orders_are_whole():
+    assert [reference_of(gi.one_store(), whole).kind for whole in (False, True)] == ["optimum", "lower_bound"]
+    whole = gi.one_store(
+        store={"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "backlogged", "demand": {"poisson": {"mean": 5.0}}}
+    )
+    assert [reference_of(whole, units).kind for units in (False, True)] == ["optimum", "optimum"]
 
 
 def test_the_programme_by_hand():

@@ -17,9 +17,12 @@ from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.data import Batch
 from gnn_inventory.training.gradient import newsvendor_weights
 from gnn_inventory.training.hdpo import Result
 from gnn_inventory.training.horizon import costs_within, reach
+from gnn_inventory.training.judgement import judge
+from gnn_inventory.training.machine import ROWS, Machine, Threads
 from gnn_inventory.training.processes import ALONE
 from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
 
@@ -161,6 +164,26 @@ def test_relative_weights_are_the_inverse_of_the_newsvendor_cost():
     assert float(sizes.max() / sizes.min()) > 1.5
     shared = SyntheticDemand(parse_network(gi.one_store()), 0, "train")
     assert newsvendor_weights(shared.graph, shared.sample(0, 4, 5), 1.0, ALONE).tolist() == [1.0] * 4
+
+
+def test_dev_costs_build_no_graph_of_gradients_on_any_thread():
+    seen = []
+
+    class Watched(gi.MessagePassing):
+        def start(self, graph, known):
+            seen.append(torch.is_grad_enabled())
+            return super().start(graph, known)
+
+    source = SyntheticDemand(parse_network(gi.one_store()), 0, "dev")
+    two = Machine(torch.device("cpu"), Threads(2), ALONE)
+    judge(Watched(width=4), Batch(source.graph, source.sample(0, ROWS, 6)), 2, machine=two)
+    assert len(seen) > 1
+    assert not any(seen)
+
+
+def test_a_random_start_needs_a_panel():
+    with pytest.raises(InputError, match=r"training\.random_start: got True; expected it with a panel"):
+        gi.train(gi.BaseStock(), gi.one_store(), gi.Training(random_start=True))
 
 
 def test_the_time_that_a_machine_slept_is_no_time_of_the_training():

@@ -3,15 +3,16 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from gnn_inventory.benchmark.results import Outcome
 from gnn_inventory.benchmark.suite import Cell
+from gnn_inventory.evaluation import relative_gap
 from gnn_inventory.files import write_text
 from gnn_inventory.picture import draw_gaps
 
@@ -34,12 +35,10 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
         if outcome.get("gap_percent") is None:
             rivals = [other for other in outcomes if _place(other) == _place(outcome)]
             best = min(rivals, key=lambda other: other["cost"])
-            over = np.load(costs / outcome["costs"], allow_pickle=False) - np.load(costs / best["costs"], allow_pickle=False)
-            percent = 100 * over / abs(best["cost"])
-            mean, error = float(percent.mean()), float(percent.std(ddof=1)) / math.sqrt(len(percent))
+            own, lowest = (torch.from_numpy(np.load(costs / one["costs"], allow_pickle=False)) for one in (outcome, best))
+            percent, between = relative_gap(own - lowest, lowest)
             reference = {"kind": "best_known", "value": best["cost"], "source": BEST}
-            interval = [mean - 1.96 * error, mean + 1.96 * error]
-            outcome = {**outcome, "reference": reference, "gap_percent": mean, "gap_ci95": interval}
+            outcome = {**outcome, "reference": reference, "gap_percent": percent, "gap_ci95": list(between)}
         found.append(outcome)
     return found
 

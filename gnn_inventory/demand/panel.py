@@ -52,9 +52,10 @@ class Windows:
 
 
 def scaled_calendar(calendar: Float[Tensor, "period channel"], windows: Windows) -> Float[Tensor, "period channel"]:
-    """A calendar as policies see it: by its mean and deviation over the training window."""
+    """A calendar as policies see it: by its mean and deviation over the training window; what is constant there, by its mean alone."""
     seen = calendar[windows.train[0] : windows.train[1]]
-    return (calendar - seen.mean(0)) / seen.std(0).clamp_min(1e-6)
+    deviation = torch.where(seen.amax(0) > seen.amin(0), seen.std(0), 1.0)
+    return (calendar - seen.mean(0)) / deviation
 
 
 class PanelDemand(ScenarioSource):

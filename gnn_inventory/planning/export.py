@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gnn_inventory.allocation import Limits, feasible
-from gnn_inventory.errors import GnnInventoryError, UsageError
+from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
 from gnn_inventory.files import replace_file
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import policy_name
@@ -42,6 +42,11 @@ class OneDecision(nn.Module):
         super().__init__()
         policy = copy.deepcopy(policy).eval().requires_grad_(False).float()
         self.policy, self.graph = policy, InventoryGraph.from_network(network)
+        if self.graph.drawn_parameters:
+            raise InputError(
+                f"{network.name}: {name}: differs by scenario; a program of one decision needs one number: --network NETWORK"
+                for name in self.graph.drawn_parameters
+            )
         self.limits = Limits.of(self.graph)
         self.decide = policy.start(self.graph, self._known(self.graph.mean_demand))
         if is_panel(network):

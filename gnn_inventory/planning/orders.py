@@ -218,11 +218,10 @@ def _known(
     policy: Policy, network: Network, graph: InventoryGraph, position: Position, history: int
 ) -> tuple[Known, Float[Tensor, "scenario past node"]]:
     """What is known of each item, and the demand that the policy looks at: before what was given stands the mean."""
-    names = ("holding_cost", "underage_cost", "price", "unit_cost", "fixed_cost", "lead_time")
-    open_ = [name for name in names if bool((getattr(graph, f"{name}_span") > 0).any())]
-    if open_:
+    if graph.drawn_parameters:
         raise InputError(
-            f"{network.name}: {name}: differs by scenario; an order needs one number: --network NETWORK" for name in open_
+            f"{network.name}: {name}: differs by scenario; an order needs one number: --network NETWORK"
+            for name in graph.drawn_parameters
         )
     if is_panel(network):
         recent = position.demand[:, -max(history, 2) :]

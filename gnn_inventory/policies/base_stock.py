@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.types import NodePerScenario
@@ -42,11 +42,26 @@ class BaseStock(Policy):
         self.shares = nn.Parameter(torch.zeros(graph.links if bool((graph.inbound > 1).any()) else 0))
 
     def set_levels(self, graph: InventoryGraph, levels: Mapping[str, float]) -> None:
-        """Set the level of each location by name [S, units], on a graph whose mean demand is known."""
+        """Set the level of each location by name [S, units], on a graph whose mean demand is known.
+
+        Raises:
+            InputError: a location without a level, or a level of what is no location.
+        """
         self.fit_to(graph)
         flow, _ = graph.flows(graph.mean_demand.unsqueeze(0))
-        values = [levels.get(label, 0.0) for label in graph.labels]
-        self.levels = nn.Parameter(torch.tensor(values, dtype=flow.dtype) / flow.squeeze(0))
+        self.levels = nn.Parameter(self._by_name(graph, levels, "level").to(flow.dtype) / flow.squeeze(0))
+
+    def _by_name(self, graph: InventoryGraph, given: Mapping[str, float], what: str) -> Tensor:
+        """What is given of each location by name, in the graph's order; 0 for suppliers."""
+        suppliers = graph.is_supplier.tolist()
+        locations = [label for label, supplier in zip(graph.labels, suppliers, strict=True) if not supplier]
+        problems = [
+            problem(f"policy {self._kind}", what, label, nearest(label, locations)) for label in set(given) - set(locations)
+        ]
+        problems += [f"policy {self._kind}: {what}: missing for location '{label}'" for label in locations if label not in given]
+        if problems:
+            raise InputError(sorted(problems))
+        return torch.tensor([given.get(label, 0.0) for label in graph.labels])
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         self._refuse(graph)

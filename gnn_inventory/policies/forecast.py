@@ -1,4 +1,7 @@
-"""Quantiles of the demand of the next periods, by gradient-boosted trees (LightGBM), without scale."""
+"""Quantiles of the demand of the next periods, by gradient-boosted trees (LightGBM), without scale.
+
+The trees are grown and asked on the CPU wherever the tensors lie.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,6 +53,7 @@ class QuantileForecaster:
             seed: of the examples that are drawn where there are more than `ROWS`.
         """
         lightgbm = _lightgbm()
+        past, calendar, horizon, total = past.cpu(), calendar.cpu(), horizon.cpu(), total.cpu()
         chosen = np.random.default_rng(seed).permutation(len(past))[:ROWS]
         unit = _unit(past[chosen])
         features = _features(past[chosen], calendar[chosen], horizon[chosen])
@@ -75,7 +79,7 @@ class QuantileForecaster:
         features = _features(past, calendar, horizon)
         found = np.stack([booster.predict(features) for booster in self._boosters], axis=1)
         rising = np.maximum.accumulate(np.maximum(found, 0.0), axis=1)
-        return torch.from_numpy(rising).to(past.dtype) * unit.unsqueeze(1)
+        return torch.from_numpy(rising).to(past) * unit.unsqueeze(1)
 
 
 def _unit(past: Tensor) -> Tensor:
@@ -84,7 +88,7 @@ def _unit(past: Tensor) -> Tensor:
 
 
 def _features(past: Tensor, calendar: Tensor, horizon: Tensor) -> np.ndarray:
-    return torch.cat([past / _unit(past).unsqueeze(1), calendar, horizon.unsqueeze(1)], dim=1).double().numpy()
+    return torch.cat([past / _unit(past).unsqueeze(1), calendar, horizon.unsqueeze(1)], dim=1).double().cpu().numpy()
 
 
 def _lightgbm() -> Any:

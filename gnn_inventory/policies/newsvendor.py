@@ -71,7 +71,7 @@ class NewsvendorQuantile(Policy):
         model, horizon, ratio = self._model(), self._horizon(graph, known), self._ratio(graph, known)
         inside = (~graph.is_supplier).nonzero().flatten()
         _, out_of = flow_shares(graph, known)
-        grid = torch.tensor(QUANTILES, dtype=known.node_flow.dtype)
+        grid = known.node_flow.new_tensor(QUANTILES)
 
         def decide(seen: Observation) -> Desired:
             size, window, nodes = seen.past_demand.shape
@@ -96,7 +96,7 @@ class NewsvendorQuantile(Policy):
         if self._fitted is None:
             if not len(self.forecaster):
                 raise UnsupportedNetworkError(f"policy {type(self).__name__}: its forecaster is not fitted; train it on a panel")
-            text = bytes(self.forecaster.numpy().tobytes()).decode()
+            text = bytes(self.forecaster.cpu().numpy().tobytes()).decode()
             self._fitted = QuantileForecaster(text.split("\0"))
         return self._fitted
 
@@ -121,10 +121,11 @@ class NewsvendorQuantile(Policy):
                 f"policy {type(self).__name__}: got lead times that differ by scenario; expected shared ones"
             )
         lead_time = known.parameters.lead_time[0]
-        periods = torch.zeros(graph.nodes)
+        none = lead_time.new_zeros(graph.nodes)
+        periods = none
         for _ in range(int(graph.depth)):
-            below = torch.zeros(graph.nodes).scatter_reduce(0, graph.source, periods[graph.target], "amax")
-            own = torch.zeros(graph.nodes).scatter_reduce(0, graph.target, lead_time, "amax")
+            below = none.scatter_reduce(0, graph.source, periods[graph.target], "amax")
+            own = none.scatter_reduce(0, graph.target, lead_time, "amax")
             periods = torch.where(below > 0, below, 1.0) + own
         return periods.unsqueeze(0)
 
@@ -175,7 +176,7 @@ def _within_grid(values: Tensor) -> Tensor:
 
 def _interpolated(values: Tensor, grid: Tensor, at: Tensor) -> Tensor:
     """Values [R, Q] known at `grid`, at given quantiles [R, 1], linearly; beyond the grid its ends."""
-    at = at.clamp(float(grid[0]), float(grid[-1]))
+    at = at.clamp(grid[0], grid[-1])
     right = torch.searchsorted(grid, at.detach().contiguous()).clamp(1, len(grid) - 1)
     low, high = grid[right - 1], grid[right]
     share = (at - low) / (high - low)

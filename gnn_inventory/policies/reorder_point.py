@@ -41,8 +41,8 @@ class ReorderPoint(BaseStock):
         """Set the reorder point s and the level S of each location by name [units], on a graph whose mean demand is known."""
         self.set_levels(graph, levels)
         flow, _ = graph.flows(graph.mean_demand.unsqueeze(0))
-        gaps = [levels.get(label, 0.0) - points.get(label, 0.0) for label in graph.labels]
-        self.gaps = nn.Parameter(torch.tensor(gaps, dtype=flow.dtype) / flow.squeeze(0))
+        gaps = self._by_name(graph, levels, "level") - self._by_name(graph, points, "point")
+        self.gaps = nn.Parameter(gaps.to(flow.dtype) / flow.squeeze(0))
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         up_to_level = super().start(graph, known)

@@ -3,6 +3,7 @@
 Costs are long-run means per period of the whole network, in the timing of this library's simulator.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import networkx as nx
@@ -23,7 +24,7 @@ from gnn_inventory.references.reference import Reference
 from gnn_inventory.references.table import table_costs
 from gnn_inventory.references.transshipment import transshipment_bound
 from gnn_inventory.topology.network import Network, parse_network
-from gnn_inventory.topology.schema import Location
+from gnn_inventory.topology.schema import Location, Normal
 
 __all__ = [
     "LINEAR_PROGRAMME",
@@ -43,7 +44,8 @@ def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Re
 
     Args:
         network: the network.
-        whole_units: whether orders are whole units: the optimum of lost sales is known for these alone.
+        whole_units: whether orders are whole units: the optimum of lost sales is known for these alone; that of backlogged
+            normal demand is then a lower bound.
 
     Raises:
         InputError: the network is not valid.
@@ -57,7 +59,10 @@ def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Re
         return fixed_cost_optimum(network)
     if any(node.unmet_demand == "lost" for node in locations):
         return _lost_sales_optimum(network) if whole_units else None
-    return serial_optimum(network) or transshipment_bound(network)
+    found = serial_optimum(network)
+    if found is not None and whole_units and any(isinstance(node.distribution, Normal) for node in locations):
+        return replace(found, kind="lower_bound", source=f"{found.source}, orders of any size")
+    return found or transshipment_bound(network)
 
 
 def _lost_sales_optimum(network: Network) -> Reference | None:

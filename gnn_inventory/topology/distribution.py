@@ -61,7 +61,8 @@ class NetworkDistribution:
         mapping = _drawn(self.families[name], random, where, problems)
         if problems:
             raise InputError(problems)
-        if mapping["family"] in FAMILIES and "seed" in inspect.signature(FAMILIES[mapping["family"]]).parameters:
+        family = FAMILIES.get(mapping["family"]) if isinstance(mapping["family"], str) else None  # else the builder says so
+        if family is not None and "seed" in inspect.signature(family).parameters:
             mapping.setdefault("seed", _seed(random))
         network = parse_network(build_network({"name": f"{self._where}: {name}", **mapping}))
         if is_panel(network):

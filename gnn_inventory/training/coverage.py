@@ -75,8 +75,7 @@ class Coverage:
             return cls.of_graph(InventoryGraph.from_network(recipe.network))
         settings, found = recipe.training, []
         for place in range(DRAWN):
-            step, number = divmod(place, settings.networks)
-            network = recipe.networks.draw(settings.seed, STREAMS["train"], 0, step, number)
+            network = recipe.networks.draw(settings.seed, STREAMS["train"], 0, place)
             found.append(cls.of_graph(InventoryGraph.from_network(network)))
         return cls.merged(found)
 

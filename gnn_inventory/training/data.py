@@ -134,7 +134,8 @@ class ManyNetworks(Data):
         each = max(1, settings.batch // settings.networks)
         processes.need(settings.networks, "training.networks")
         for step in range(steps_per_epoch(self.size, settings.batch)):
-            keys = [(settings.seed, STREAMS["train"], epoch, step, number) for number in range(settings.networks)]
+            first = step * settings.networks
+            keys = [(settings.seed, STREAMS["train"], epoch, first + number) for number in range(settings.networks)]
             own = keys[processes.share]
             drawn = _side_by_side([(self.networks.draw(*key), _seed(*key)) for key in own], "train", each, self.periods)
             yield drawn._replace(share=len(own) / len(keys))

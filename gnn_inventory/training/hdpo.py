@@ -86,6 +86,12 @@ def hdpo(
                 "noise cannot be divided; expected one process, or pathwise or forward"
             )
 
+        if settings.estimator == "score_function" and bool((dev.scenarios.parameters.fixed_cost != 0).any()):
+            raise InputError(
+                "training.estimator: got score_function on a network with fixed costs, where its noise would pay them in every "
+                "period; expected pathwise or forward"
+            )
+
         def judgement_of(judged: Policy) -> Judgement:
             level, serving = settings.level, settings.fill_rate is not None
             return judge(judged, dev, data.dev_warm_up, weights, data.whole_units, here, level, serving)

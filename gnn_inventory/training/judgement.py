@@ -34,7 +34,6 @@ class Judgement:
     fill_rate: float | None = None
 
 
-@torch.no_grad()
 def judge(
     policy: Policy,
     batch: Batch,
@@ -61,6 +60,7 @@ def judge(
     policy.eval()
     rows = torch.arange(len(scenarios))[processes.share]
 
+    @torch.no_grad()  # where it runs: the mode is each thread's own
     def of_part(part: Tensor) -> tuple[Tensor, Tensor]:
         own, costs, served = scenarios[rows[part]], [], scenarios.demand.new_zeros((), dtype=torch.float64)
         for number, period in enumerate(periods(policy, graph, own, whole_units)):

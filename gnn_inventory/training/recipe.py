@@ -150,6 +150,9 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
         for setting, plain in (("objective", "mean"), ("fill_rate", None)):
             if getattr(model.training, setting) != plain:
                 problems.append(f"{where}: training.{setting}: expected it with one network only; got a distribution of networks")
+        if model.training.dev_networks < len(distribution.families):
+            expected = f"at least {len(distribution.families)}, a network of each family"
+            problems.append(problem(where, "training.dev_networks", model.training.dev_networks, expected))
         for few, many in (("networks", "batch"), ("dev_networks", "dev_scenarios")):
             got, most = getattr(model.training, few), getattr(model.training, many)
             if got > most:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,9 +102,11 @@ class RunFolder:
         return hashlib.sha256(self.recipe().without_device().encode()).hexdigest()
 
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Add a line."""
+        """Add a line; it is on the disk before the checkpoint that counts on it."""
         with open(self.metrics_file, "a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def metrics(self, epochs: int | None = None) -> list[dict[str, Any]]:
         """One dictionary per epoch, of the first `epochs` ones (all where None).

@@ -147,7 +147,7 @@ class Training(Strict):
                 "estimator pathwise or forward"
             )
         for name in ("batch", "dev_scenarios"):
-            count = getattr(self, name)
+            count = min(self.batch, self.scenarios) if name == "batch" else self.dev_scenarios
             if self.level is not None and count * (1 - self.level) < 1 - 1e-9:
                 raise ValueError(
                     f"objective: got cvar {self.level} with {name} {count}, less than one scenario in the tail; expected more"

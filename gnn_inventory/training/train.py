@@ -10,6 +10,7 @@ import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
+from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import POLICIES, make_policy, policy_name
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import periods
@@ -39,6 +40,8 @@ def train(policy: Policy, network: nx.DiGraph, settings: Training | None = None)
         TrainingError: the gradient is dead or has exploded.
     """
     settings = settings or Training()
+    if settings.random_start:
+        raise InputError("training.random_start: got True; expected it with a panel of sales only: train_recipe")
     parsed = parse_network(network)
     source, dev = (SyntheticDemand(parsed, settings.seed, stream) for stream in ("train", "dev"))
     drawn = Batch(dev.graph, dev.sample(0, settings.dev_scenarios, settings.dev_periods))
@@ -99,18 +102,20 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
         settings = {key: value for key, value in known.items() if key in POLICIES[name]().config} | settings
     policy = make_policy(name, **settings)
     if recipe.start is not None:
-        policy = _started(policy, recipe.start)
+        policy = _started(policy, recipe.start, data.dev.graph)
     data.introduce(policy)
     one = data.dev.scenarios[torch.arange(1)]
     next(iter(periods(policy, data.dev.graph, one)))  # a policy that cannot serve this network says so here
     return policy, data
 
 
-def _started(fresh: Policy, file: Path) -> Policy:
-    """The policy of a file, where it is of the same kind and size as a fresh one; seeds and lumps may differ."""
+def _started(fresh: Policy, file: Path, graph: InventoryGraph) -> Policy:
+    """The policy of a file, where it is of the same kind, size and places as a fresh one; seeds and lumps may differ."""
     found = load_policy(file)
     free = {"seed": 0, "lumps": 0}  # the network decides whether there are lumps
     settings = [{"policy": policy_name(policy), **policy.config, **free} for policy in (found, fresh)]
     if settings[0] != settings[1]:
         raise InputError(f"{file}: start: got {found}; expected the policy of the recipe, {fresh}")
+    if found.places:
+        found.refuse_other_places(graph)
     return found
