@@ -69,6 +69,8 @@ def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> No
     if first.reference is not None:
         kind = first.reference.kind.replace("_", " ")
         console.print(f"gap to the {kind} {first.reference.value:.4f} (whole network): {first.reference.source}", highlight=False)
+    if first.bound is not None:
+        console.print(f"lower bound {first.bound.value:.4f} (whole network): {first.bound.source}", highlight=False)
 
 
 def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:

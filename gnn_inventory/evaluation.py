@@ -52,6 +52,7 @@ class EvaluationResult:
             or where it is 0.
         gap_ci95: 95 % interval of `gap_percent` over scenarios [low, high]. Where the reference has a twin on the same
             scenarios, both are of the difference to it, in which the scenarios' noise cancels.
+        bound: the lower bound by linear programme, where it was asked for beside a reference that is known.
         per_scenario: mean cost per counted period, whole network, of each scenario.
     """
 
@@ -65,6 +66,7 @@ class EvaluationResult:
     reference: Reference | None = None
     gap_percent: float | None = None
     gap_ci95: tuple[float, float] | None = None
+    bound: Reference | None = None
     per_scenario: Tensor | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +85,8 @@ class EvaluationResult:
             fields |= {"reference": reference, "gap_percent": self.gap_percent}
         if self.gap_ci95 is not None:
             fields["gap_ci95"] = list(self.gap_ci95)
+        if self.bound is not None:
+            fields["bound"] = {"kind": self.bound.kind, "value": self.bound.value, "source": self.bound.source}
         return fields
 
     def __str__(self) -> str:
@@ -93,6 +97,8 @@ class EvaluationResult:
             kind = self.reference.kind.replace("_", " ")
             text += f", {self.gap_percent:.3f} % ([{low:.3f}, {high:.3f}]) over the {kind} {self.reference.value:.4f}"
             text += f" of the network ({self.reference.source})"
+        if self.bound is not None:
+            text += f"; lower bound {self.bound.value:.4f} ({self.bound.source})"
         return text
 
 
@@ -115,7 +121,12 @@ def evaluate(
         warm_up: first periods that are not counted.
         seed: of the scenarios; they differ from training scenarios whatever it is.
         whole_units: round orders to whole units, feasibly.
+
+    Raises:
+        InputError: a network that is not valid or that it cannot serve, a seed below 0, nothing left to count.
     """
+    if seed < 0:
+        raise InputError(f"evaluate: seed: got {seed}; expected an integer >= 0")
     parsed = parse_network(network)
     source = SyntheticDemand(parsed, seed, "test")
     return evaluate_on(policy, parsed, source, scenarios, periods, warm_up, whole_units)
@@ -140,7 +151,7 @@ def evaluate_on(
         network: where they happen.
         source: of the scenarios.
         on_chunk: called with the number of scenarios done.
-        programme: hold the cost against the lower bound by linear programme, whatever else is known.
+        programme: compute the lower bound by linear programme too; where theory gives no reference, the cost is held against it.
 
     Raises:
         InputError: nothing is left to count after the warm-up, or too few scenarios for an interval.
@@ -169,15 +180,17 @@ def evaluate_on(
                 bound[rows] = programme_bound(graph, drawn, warm_up)
             elif source.count is not None:
                 bound[rows] = perfect_information(graph, drawn, warm_up)
-            elif reference is not None:
+            if reference is not None:
                 twin = 0.0 if reference.twin is None else reference.twin(graph, drawn)[:, warm_up:].double().mean(1)
                 over[rows] = total[rows] - (reference.value if reference.twin is None else twin)
             if on_chunk is not None:
                 on_chunk(len(drawn))
-    sampled = programme or source.count is not None
+    below = None
+    if programme or source.count is not None:
+        below = Reference("lower_bound", float(bound.mean()), LINEAR_PROGRAMME if programme else PERFECT_INFORMATION)
+    sampled = reference is None and below is not None
     if sampled:
-        text = LINEAR_PROGRAMME if programme else PERFECT_INFORMATION
-        reference, over = Reference("lower_bound", float(bound.mean()), text), total - bound
+        reference, below, over = below, None, total - bound
     stores = graph.demand_locations
     low, high = interval(total / stores)
     result = EvaluationResult(
@@ -189,6 +202,7 @@ def evaluate_on(
         cost_per_store=float(total.mean()) / stores,
         ci95=(low, high),
         reference=reference,
+        bound=below,
         per_scenario=total,
     )
     if reference is None or reference.value == 0:

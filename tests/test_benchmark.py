@@ -2,6 +2,7 @@
 
 import csv
 import json
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -51,6 +52,33 @@ def test_cells_touch_every_problem_before_the_second_seed():
     assert len(shared.instances) == 2
     assert not any(setting.startswith("network.") for setting in shared.settings)
     assert [cell.settings[0] for cell in cells[:2]] == ["network.link.lead_time=1", "network.link.lead_time=2"]
+
+
+def test_every_mistake_of_a_suite_is_named_before_anything_is_written(tmp_path):
+    wrong = deepcopy(SUITE)
+    wrong["problems"]["one store"]["instances"] = {"lnk.lead_time": [1]}
+    wrong["problems"]["one warehouse"]["policies"]["echelon"]["recipe"] = "one_warehouse_echelon"
+    with pytest.raises(InputError) as mistakes:
+        run_suite(Suite.model_validate(wrong), tmp_path / "suite")
+    told = "\n".join(mistakes.value.problems)
+    assert "one store: instances: --set lnk.lead_time=1: unknown key 'lnk'; did you mean 'link'?" in told
+    assert "one warehouse: echelon: one_warehouse_echelon: no such file" in told
+    assert not (tmp_path / "suite").exists()
+
+
+def test_results_of_a_recipe_that_has_changed_are_not_shown_as_these(tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "network: one_store_backlogged\npolicy: {name: base_stock}\ntraining: {scenarios: 16, epochs: 1, dev_scenarios: 8}\n"
+    )
+    problem = {"network": "one_store_backlogged", "evaluation": {"scenarios": 8, "periods": 40, "warm_up": 20}}
+    problem["policies"] = {"base stock": {"recipe": str(recipe)}}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
+    outcomes, _ = run_suite(suite, tmp_path / "suite")
+    assert run_suite(suite, tmp_path / "suite")[0] == outcomes
+    recipe.write_text(recipe.read_text().replace("scenarios: 16", "scenarios: 17"))
+    with pytest.raises(UsageError, match="'mine' has changed since it was trained there; name another folder"):
+        run_suite(suite, tmp_path / "suite")
 
 
 def test_a_suite_resumes_and_its_tables_hold_what_the_cells_gave(tmp_path):

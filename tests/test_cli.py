@@ -220,6 +220,16 @@ def test_a_bound_by_linear_programme(trained, run):
     assert result["gap_percent"] > 0
 
 
+def test_a_bound_takes_no_known_optimum_away(trained, run):
+    words = ["evaluate", trained, "--network", "one_store_backlogged", "--scenarios", "4"]
+    plain, beside = (json.loads(run(*words, *more, "--json")[1]) for more in ([], ["--bound"]))
+    bound = beside.pop("bound")
+    assert beside == plain
+    assert plain["reference"]["kind"] == "optimum"
+    assert bound["kind"] == "lower_bound"
+    assert 0 <= bound["value"] <= plain["reference"]["value"]
+
+
 def test_a_policy_of_another_schema_version(trained, run):
     tensors = load_file(trained / "policy.safetensors")
     save_file(tensors, trained / "policy.safetensors", {"gnn_inventory": json.dumps({"schema": 0, "state": {}})})

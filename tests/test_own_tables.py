@@ -237,6 +237,20 @@ def test_what_cannot_be_exported_is_said(trained, run, tmp_path):
     assert not (tmp_path / "policy.pt2").exists()
 
 
+def test_returns_are_taken_for_no_sales_where_asked(tables, run):
+    sales = tables / "sales.csv"
+    rows = pd.read_csv(sales)
+    rows.loc[0, "sales"] = -3
+    rows.to_csv(sales, index=False)
+    files = ["--locations", tables / "locations.csv", "--lanes", tables / "lanes.csv", "--sales", sales]
+    words = ["draft", *files, "-o", tables / "recipe.yaml"]
+    code, _, error = run(*words)
+    assert code == 1
+    assert "draft --clamp" in error
+    assert run(*words, "--clamp")[0] == 0
+    assert load_recipe(tables / "recipe.yaml").demand.clamp
+
+
 def test_a_network_whose_costs_differ_by_scenario_is_no_program(tmp_path):
     network = gi.one_store(
         store={

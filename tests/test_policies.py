@@ -7,6 +7,7 @@ import torch
 import gnn_inventory as gi
 from gnn_inventory.allocation import proportional
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
 from gnn_inventory.policies import POLICIES, make_policy
 from gnn_inventory.policies.base import Known, Observation, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares, newsvendor_cost
@@ -272,3 +273,14 @@ def test_a_policy_with_a_calendar_says_that_it_misses_it():
     graph, scenarios = drawn(gi.one_warehouse())
     with pytest.raises(UnsupportedNetworkError, match="calendar of 1 columns; got scenarios with 0"):
         costs(gi.MessagePassing(width=8, calendar=1), graph, scenarios)
+
+
+@pytest.mark.parametrize("sizes", [{"width": 0}, {"slots": 0}, {"rounds": -1}])
+def test_message_passing_has_a_size(sizes):
+    with pytest.raises(InputError, match="expected width and slots >= 1, rounds >= 0"):
+        gi.MessagePassing(**sizes)
+
+
+def test_a_seed_of_an_evaluation_is_no_negative_number():
+    with pytest.raises(InputError, match="evaluate: seed: got -1; expected an integer >= 0"):
+        gi.evaluate(gi.MessagePassing(), gi.one_store(), seed=-1)

@@ -92,6 +92,12 @@ def test_a_range_that_is_none_is_one_line(quick, tmp_path, text):
     assert not (tmp_path / "sweep").exists()
 
 
+def test_a_choice_that_cannot_be_trained_is_named_before_anything_is_written(quick, tmp_path):
+    with pytest.raises(InputError, match="got -1; expected an integer"):
+        run_sweep(sweep(quick, vary=["policy.width={choice: [4, -1]}"]), tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
 def test_other_ranges_need_another_folder(quick, tmp_path, capsys, monkeypatch):
     run_sweep(sweep(quick, 1), tmp_path / "sweep")
     with pytest.raises(UsageError, match="holds results of another sweep"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gnn_inventory as gi
+from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import check_network, parse_network
 from gnn_inventory.topology.schema import Normal, Supplier
@@ -184,3 +185,10 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     network.add_edge("supplier", "store", lead_time=np.int64(2))
     gi.save_network(network, tmp_path / "numpy.yaml")
     assert_same(parse_network(gi.load_network(tmp_path / "numpy.yaml")), parse_network(network))
+
+
+def test_a_network_is_saved_under_a_name_by_which_it_is_read(tmp_path):
+    with pytest.raises(UsageError, match=r"ending: got '\.json'; expected one of: \.yaml, \.yml"):
+        gi.save_network(gi.one_store(), tmp_path / "network.json")
+    with pytest.raises(InputError, match="stores: got 100000000; expected at most 1000000"):
+        gi.one_warehouse(stores=100_000_000)

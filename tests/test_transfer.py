@@ -12,7 +12,7 @@ from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
 from gnn_inventory.training.recipe import recipe_of
-from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Evaluation, Training
 from tests.test_many_networks import ONE_WAREHOUSE, TRAINING
 
@@ -59,6 +59,31 @@ def test_a_transfer_measures_every_policy_on_every_network_and_is_gone_on_with(r
     assert written == {"transfer.json", "table.csv", "table.md", "table.json", "sizes.svg", "matrix.svg"}
     with pytest.raises(UsageError, match="holds results of another transfer"):
         run_transfer(Transfer([run], ["one_warehouse"], 1, [native], ASKED), tmp_path / "out")
+
+
+def test_results_of_other_weights_or_another_network_are_not_shown_as_these(run, tmp_path):
+    file = tmp_path / "mine.yaml"
+    gi.save_network(gi.one_warehouse(stores=3), file)
+    asked = Transfer([run], [str(file)], 0, [], ASKED)
+    run_transfer(asked, tmp_path / "out")
+    file.write_text(file.read_text().replace("holding_cost: 0.3", "holding_cost: 0.4"))
+    with pytest.raises(UsageError, match=r"another transfer \(other networks\); name another folder"):
+        run_transfer(asked, tmp_path / "out")
+    file.write_text(file.read_text().replace("holding_cost: 0.4", "holding_cost: 0.3"))
+    run_transfer(asked, tmp_path / "out")
+    save_policy(gi.MessagePassing(width=8, slots=3, seed=5), run / "policy.safetensors")
+    with pytest.raises(UsageError, match=r"another transfer \(other weights\)"):
+        run_transfer(asked, tmp_path / "out")
+    (tmp_path / "out" / "transfer.json").write_text("{")
+    with pytest.raises(InputError, match=r"transfer\.json: damaged"):
+        run_transfer(asked, tmp_path / "out")
+
+
+def test_periods_without_their_warm_up_write_nothing(run, tmp_path):
+    asked = Transfer([run], ["one_warehouse"], 0, [], ASKED.model_copy(update={"periods": 4}))
+    with pytest.raises(UsageError, match="transfer: got 4 periods, warm-up 4; expected more periods than warm-up"):
+        run_transfer(asked, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_network_has_a_name_in_the_table_and_a_file_whatever_its_length(run, tmp_path):

@@ -50,10 +50,11 @@ class Results:
         """
         stated = self.path / f"{kind}.json"
         if stated.exists():
-            before = json.loads(stated.read_text(encoding="utf-8"))
+            before = _content(stated)
             now = json.loads(json.dumps(content))
-            if any(before.get(key) != now[key] for key in decisive):
-                raise UsageError(f"{self.path}: holds results of another {kind}; name another folder")
+            other = [key for key in decisive if before.get(key) != now[key]]
+            if other:
+                raise UsageError(f"{self.path}: holds results of another {kind} (other {', '.join(other)}); name another folder")
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UsageError(f"{self.path}: exists already and holds no {kind}; name another folder")
         try:
@@ -72,7 +73,7 @@ class Results:
     def outcomes(self, cell: str) -> list[Outcome] | None:
         """What a cell gave; None where it is not done."""
         file = self._cell_file(cell)
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return _content(file) if file.exists() else None
 
     def finish(self, cell: str, outcomes: Sequence[Outcome]) -> None:
         """Write what a cell gave: it is done."""
@@ -115,3 +116,13 @@ class Results:
 
     def _cell_file(self, cell: str) -> Path:
         return self.path / "cells" / f"{cell}.json"
+
+
+def _content(file: Path) -> Any:
+    """What a file of JSON holds."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{file}: damaged ({error}); name another folder, or delete this file: what it held is measured again"
+        ) from None

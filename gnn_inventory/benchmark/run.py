@@ -1,13 +1,16 @@
 """Train and test the cells of a suite, within a budget, in a folder that is gone on with."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.suite import Cell, Suite
-from gnn_inventory.topology.catalogue import network_mapping
+from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
+from gnn_inventory.topology.catalogue import build_network, network_mapping
+from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.recipe import Recipe, load_recipe, with_settings
 from gnn_inventory.training.train import train_recipe
 
@@ -38,23 +41,27 @@ def run_suite(
         the outcomes of all cells that are done, and the cells that are not.
 
     Raises:
-        UsageError: the folder holds something else.
+        InputError, UsageError: a recipe, network or setting that is not valid, before anything is written or trained; the folder
+            holds something else.
     """
-    results = Results(folder)
-    results.claim("suite", suite.model_dump(mode="json"), ["problems"])
     deadline = time.monotonic() + 60 * (suite.minutes if minutes is None else minutes)
     cells, left = list(suite.cells()), []
+    recipes = _checked(suite, cells, settings)
+    results = Results(folder)
+    results.claim("suite", suite.model_dump(mode="json"), ["problems"])
     outcomes: list[Outcome] = []
-    for number, cell in enumerate(cells, 1):
+    for number, (cell, recipe) in enumerate(zip(cells, recipes, strict=True), 1):
         found = results.outcomes(cell.folder)
-        if found is None:
-            if time.monotonic() >= deadline or not _runnable(cell, settings):
+        if found is not None:
+            _refuse_another(recipe, results.run(cell.folder).recipe(), folder)
+        else:
+            if time.monotonic() >= deadline or not _runnable(recipe):
                 left.append(cell)
                 continue
             if on_cell is not None:
                 on_cell(number, len(cells), cell)
             try:
-                found = _run(cell, suite, results, deadline, settings)
+                found = _run(cell, recipe, suite, results, deadline)
             except _BudgetSpent:
                 left.append(cell)
                 continue
@@ -62,20 +69,50 @@ def run_suite(
     return outcomes, left
 
 
+def _checked(suite: Suite, cells: Sequence[Cell], settings: Sequence[str]) -> list[Recipe]:
+    """The recipe of each cell; every mistake in these and in the networks of the instances, at once."""
+    recipes, problems = [], []
+    for cell in cells:
+        try:
+            recipes.append(_recipe(cell, settings))
+        except GnnInventoryError as error:
+            problems += [f"{cell.problem}: {cell.policy}: {line}" for line in str(error).splitlines()]
+        for instance in cell.instances:
+            try:
+                parse_network(build_network(_mapping(suite, cell, instance)))
+            except GnnInventoryError as error:
+                problems += [f"{cell.problem}: instances: {line}" for line in str(error).splitlines()]
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return recipes
+
+
 def _recipe(cell: Cell, settings: Sequence[str]) -> Recipe:
     plain = load_recipe(cell.contender.recipe)
     return load_recipe(cell.contender.recipe, [*cell.settings, *(settings if plain.demand is not None else ())])
 
 
-def _runnable(cell: Cell, settings: Sequence[str]) -> bool:
+def _mapping(suite: Suite, cell: Cell, instance: Mapping[str, Any]) -> dict[str, Any]:
+    """An instance of a cell's network."""
+    return with_settings(
+        network_mapping(suite.problems[cell.problem].network), [f"{key}={value}" for key, value in instance.items()]
+    )
+
+
+def _refuse_another(recipe: Recipe, done: Recipe, folder: Path) -> None:
+    """Raise where what is done was trained by another recipe; where the sales lie does not matter."""
+    if replace(recipe, demand=None).without_device() != replace(done, demand=None).without_device():
+        raise UsageError(f"{folder}: '{recipe.name}' has changed since it was trained there; name another folder")
+
+
+def _runnable(recipe: Recipe) -> bool:
     """Whether all that it needs is there: sales are not shipped."""
-    recipe = _recipe(cell, settings)
     return recipe.demand is None or recipe.demand.panel is not None
 
 
-def _run(cell: Cell, suite: Suite, results: Results, deadline: float, settings: Sequence[str]) -> list[Outcome]:
+def _run(cell: Cell, recipe: Recipe, suite: Suite, results: Results, deadline: float) -> list[Outcome]:
     """Train one cell, test it on its instances, write what it gave."""
-    recipe, run = _recipe(cell, settings), results.run(cell.folder)
+    run = results.run(cell.folder)
 
     def on_epoch(line: dict[str, Any]) -> None:
         if time.monotonic() >= deadline and line["epoch"] < recipe.training.epochs:
@@ -85,7 +122,6 @@ def _run(cell: Cell, suite: Suite, results: Results, deadline: float, settings: 
     problem = suite.problems[cell.problem]
     outcomes: list[Outcome] = []
     for instance in cell.instances:
-        mapping = with_settings(network_mapping(problem.network), [f"{key}={value}" for key, value in instance.items()])
         about = {
             "problem": cell.problem,
             "instance": dict(instance),
@@ -97,6 +133,6 @@ def _run(cell: Cell, suite: Suite, results: Results, deadline: float, settings: 
             "training_seconds": round(result.seconds, 1),
         }
         name = f"{cell.folder}-{len(outcomes)}"
-        outcomes.append(results.measure(name, recipe, run.policy(), mapping, problem.evaluation, about))
+        outcomes.append(results.measure(name, recipe, run.policy(), _mapping(suite, cell, instance), problem.evaluation, about))
     results.finish(cell.folder, outcomes)
     return outcomes

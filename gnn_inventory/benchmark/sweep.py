@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gnn_inventory.benchmark.results import Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table
-from gnn_inventory.errors import GnnInventoryError, InputError, TrainingError, UsageError
+from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
 from gnn_inventory.files import parse_yaml, write_text
 from gnn_inventory.training.recipe import Recipe, recipe_of, with_settings
 from gnn_inventory.training.run_folder import RunFolder
@@ -63,7 +63,7 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
         A row for each trial: its number, what was drawn, `dev` (None where it failed), and `failed`, why.
 
     Raises:
-        InputError: a range that is none, or a first trial that cannot be trained.
+        InputError: a range that is none, or a choice or end of one with which the recipe cannot be trained.
         UsageError: the folder holds something else, or Optuna is not installed.
     """
     try:
@@ -73,8 +73,11 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
     except ImportError:
         raise UsageError("sweep: needs optuna, which is not installed: pip install 'gnn_inventory[sweep]'") from None
     space = _space(asked.vary)
-    lowest = asked.recipe({key: values[0] for key, (_, values) in space.items()})
-    prepared(lowest)  # a recipe that cannot be trained says so here, before anything is written
+    first = {key: values[0] for key, (_, values) in space.items()}
+    lowest = asked.recipe(first)
+    for key, (_, values) in space.items():  # a recipe that cannot be trained says so here, before anything is written
+        for value in values if key == next(iter(space)) else values[1:]:
+            prepared(asked.recipe({**first, key: value}))
     Results(folder).claim("sweep", {"recipe": asked.content, "vary": list(asked.vary)}, ["recipe", "vary"])
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
@@ -93,8 +96,6 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
             try:
                 cost = train_recipe(asked.recipe(drawn), run, resume=run.recipe_file.exists()).dev_cost
             except GnnInventoryError as error:
-                if number == 0 and not isinstance(error, TrainingError):
-                    raise
                 write_text(folder / "trials" / f"{number}.failed", str(error) + "\n")
                 study.tell(number, state=optuna.trial.TrialState.FAIL)
             else:

@@ -89,11 +89,19 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
         twice = next((word for word in words if words.count(word) > 1), None)
         if twice is not None:
             raise UsageError(f"transfer: '{twice}' stands twice, and tables are by name; {hint}")
+    if asked.evaluation.warm_up >= asked.evaluation.periods:
+        got = f"{asked.evaluation.periods} periods, warm-up {asked.evaluation.warm_up}"
+        raise UsageError(f"transfer: got {got}; expected more periods than warm-up: --periods T --warm-up W")
     recipes = [_recipe_of_run(run, asked.settings) for run in asked.runs]
     parts = list(_parts(asked, recipes, dict(targets)))
     _refuse_misfits(parts)
     results = Results(folder)
-    results.claim("transfer", asked.statement(), list(asked.statement()))
+    statement = asked.statement() | {
+        "weights": {part.trained: _digest(part.file) for part in parts if part.file is not None},
+        "networks": dict(targets),
+        "recipes": [load_recipe(native).without_device() for native in asked.native],
+    }
+    results.claim("transfer", statement, list(statement))
     outcomes = []
     for number, part in enumerate(parts, 1):
         found = results.outcomes(part.name)
@@ -195,6 +203,11 @@ def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:
         "training_seconds": round(seconds, 1),
     }
     return results.measure(part.name, part.recipe, policy, part.mapping, evaluation, about)
+
+
+def _digest(file: Path) -> str:
+    """Of what a file holds."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _recipe_of_run(run: Path, settings: Sequence[str]) -> Recipe:

@@ -74,7 +74,7 @@ def evaluate(
     oracle: Annotated[bool, typer.Option("--just-in-time", help="Add the oracle that sees the future.")] = False,
     bound: Annotated[
         bool,
-        typer.Option("--bound", help="Gap to a lower bound by linear programme: about a second per scenario, see --scenarios."),
+        typer.Option("--bound", help="Add a lower bound by linear programme: about a second per scenario, see --scenarios."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
 ) -> None:

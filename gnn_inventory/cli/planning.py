@@ -35,6 +35,7 @@ def draft(
         str, typer.Option("--columns", help="Of item, location, period and sales.")
     ] = "item,location,period,sales",
     season: Annotated[int, typer.Option("--season", min=0, help="Periods of a season; 0 = none.")] = 0,
+    clamp: Annotated[bool, typer.Option("--clamp", help="Take negative sales (returns) for 0.")] = False,
     force: Force = False,
 ) -> None:
     """Write a recipe for a network and its sales, to look at, to edit and to train."""
@@ -58,7 +59,7 @@ def draft(
     named = columns.split(",")
     if len(named) != 4:
         raise UsageError(f"--columns: got {len(named)} names; expected four: of item, location, period and sales")
-    content, said = draft_recipe(mapping, sales.absolute(), [name.strip() for name in named], season)
+    content, said = draft_recipe(mapping, sales.absolute(), [name.strip() for name in named], season, clamp)
     write_text(output, yaml.safe_dump(content, sort_keys=False))
     for line in said:
         print(f"  {line}")

@@ -70,7 +70,9 @@ def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool =
     negative = int((panel.sales < 0).sum())
     if negative and not clamp:
         lowest = float(panel.sales.min())
-        raise InputError(f"{path}: {negative} negative values (lowest {lowest:g}); expected sales >= 0, or 'clamp: true'")
+        raise InputError(
+            f"{path}: {negative} negative values (lowest {lowest:g}); expected sales >= 0; returns are taken for 0 with demand.clamp: true, or draft --clamp"
+        )
     return replace(panel, sales=panel.sales.clamp_min(0.0))
 
 

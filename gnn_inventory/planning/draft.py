@@ -25,6 +25,7 @@ def draft_recipe(
     sales: str | Path,
     columns: Sequence[str] = COLUMNS,
     season: int = 0,
+    clamp: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """A recipe for a network and its sales, and what was chosen in it, in words.
 
@@ -33,6 +34,7 @@ def draft_recipe(
         sales: the file of a panel (see `load_panel`).
         columns: of item, location, period and sales.
         season: periods of a season, 0 where there is none.
+        clamp: take negative sales for 0.
 
     Returns:
         The content of the recipe, and one line for each choice.
@@ -40,7 +42,7 @@ def draft_recipe(
     Raises:
         InputError: the tables do not fit each other, or there are too few periods.
     """
-    panel = load_panel(sales, columns)
+    panel = load_panel(sales, columns, clamp)
     mapping = on_panel(network, panel)
     graph = InventoryGraph.from_network(parse_network(build_network(mapping)))
     items, _, periods = panel.sales.shape
@@ -54,7 +56,7 @@ def draft_recipe(
     counted = {name: first[name] + (windows["warm_up"] if name != "train" else 0) for name in first}
     content = {
         "network": mapping,
-        "demand": {"panel": str(sales), "columns": list(columns), "windows": windows},
+        "demand": {"panel": str(sales), "columns": list(columns), "windows": windows} | ({"clamp": True} if clamp else {}),
         "policy": {"name": "message_passing", "width": 32, "rounds": 2, "slots": slots, "window": history}
         | ({"season": season} if season else {}),
         "training": {"scenarios": items, "batch": batch, "epochs": epochs, "seed": 0},

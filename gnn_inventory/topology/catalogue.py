@@ -114,7 +114,13 @@ def build_network(mapping: Mapping[str, Any]) -> nx.DiGraph:
 
 
 def save_network(network: nx.DiGraph, path: str | Path) -> None:
-    """Write a network as YAML, with its nodes and links written out."""
+    """Write a network as YAML, with its nodes and links written out.
+
+    Raises:
+        UsageError: the file's name ends otherwise than in .yaml or .yml, by which it is read again.
+    """
+    if Path(path).suffix not in (".yaml", ".yml"):
+        raise UsageError(problem(str(path), "ending", Path(path).suffix, "one of: .yaml, .yml"))
     write_text(Path(path), yaml.safe_dump(explicit_mapping(network), sort_keys=False))
 
 
