@@ -77,7 +77,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     content = parse_yaml(read_text(path), str(path))
     if not isinstance(content, dict):
-        raise InputError(f"{path}: got {type(content).__name__}; expected a mapping of keys to values")
+        got = "nothing" if content is None else type(content).__name__
+        raise InputError(f"{path}: got {got}; expected a mapping of keys to values")
     return content
 
 

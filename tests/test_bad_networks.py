@@ -208,3 +208,32 @@ def test_a_file_with_five_mistakes_reports_all_five(tmp_path):
     for word in ("correlation", "holding_cost", "mean", "underage_cost", "lead_time"):
         assert word in text
     assert len(caught.value.problems) == len(text.splitlines()) == 5, text
+
+
+def test_mistakes_within_nodes_and_links_are_told_beside_those_of_their_names():
+    content = {
+        "name": "mine",
+        "nodes": {
+            "supplier": {"kind": "suplier"},
+            "store": {"holding_cost": -1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"poisson": {"mean": 5.0}}},
+            "other": 5,
+        },
+        "links": [
+            {"from": "supplier", "to": "store", "lead_time": 0},
+            {"from": "supplier", "to": "stroe", "lead_time": 1},
+            {"to": "store"},
+        ],
+    }
+    with pytest.raises(InputError) as mistakes:
+        build_network(content)
+    told = mistakes.value.problems
+    for words in (
+        "node 'other': attributes: got 5",
+        "link 2: to: unknown node 'stroe'; did you mean 'store'?",
+        "link 3: from: missing",
+        "node 'store': holding_cost: got -1.0; expected a number >= 0",
+        "link 'supplier' -> 'store': lead_time: got 0",
+        "node 'supplier': kind: got 'suplier'",
+    ):
+        assert sum(words in line for line in told) == 1, (words, told)
+    assert not any("'stroe'" in line and "unknown node" not in line for line in told)

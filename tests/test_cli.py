@@ -99,6 +99,7 @@ def test_set_changes_sizes_and_costs(quick, run, tmp_path):
 BAD_SETTINGS = {
     "training.epocs=3": "unknown key 'epocs'; did you mean 'epochs'?",
     "trainin.epochs=3": "unknown key 'trainin'",
+    "evaluatio.scenarios=3": "unknown key 'evaluatio'; did you mean 'evaluation'?",
     "training.epochs=0": "training.epochs: got 0; expected a number >= 1",
     "training.epochs=many": "training.epochs: got 'many'; expected an integer",
     "training.learning_rate=-1": "training.learning_rate: got -1; expected a number > 0",

@@ -62,6 +62,7 @@ def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool =
     if gaps:
         item, location, period = torch.isnan(panel.sales).nonzero()[0].tolist()
         name = panel.locations[location] if panel.locations else location
+        item = panel.items[item] if panel.items else item
         first = f"the first at item {item}, location {name}, period {period}"
         raise InputError(f"{path}: {gaps} gaps ({first}); expected sales of every item at every location in every period")
     infinite = int(torch.isinf(panel.sales).sum())

@@ -12,7 +12,7 @@ import yaml
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.topology.families import FAMILIES, build_family
-from gnn_inventory.topology.network import GRAPH_KEYS
+from gnn_inventory.topology.network import GRAPH_KEYS, members_of
 from gnn_inventory.topology.readers import FORMATS, LINKS, NODES, PARTED, is_tables, read_tables
 
 __all__ = [
@@ -175,8 +175,11 @@ def _explicit(content: dict[str, Any], name: str) -> nx.DiGraph:
         if network.has_edge(*pair):
             problems.append(f"{name}: link '{pair[0]}' -> '{pair[1]}': stands twice; expected one link between two nodes")
         network.add_edge(*pair, **{str(key): value for key, value in link.items() if key not in ("from", "to")})
-    if problems:
-        raise InputError(problems)
+    if problems:  # of what is named as it should be, the mistakes within as well
+        stated = {str(node) for node, attributes in nodes.items() if isinstance(attributes, Mapping)}
+        network.remove_nodes_from(set(network) - stated)
+        members_of(network, name, problems)
+        raise InputError(dict.fromkeys(problems))
     if "demand" in content:
         network.graph["demand"] = content["demand"]
     return network

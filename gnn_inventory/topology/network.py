@@ -13,7 +13,7 @@ from gnn_inventory.topology.schema import Link, Location, NetworkDemand, Panel, 
 from gnn_inventory.topology.values import spread
 from gnn_inventory.topology.wording import problems_of
 
-__all__ = ["Network", "check_network", "is_panel", "parse_network"]
+__all__ = ["Network", "check_network", "is_panel", "members_of", "parse_network"]
 
 GRAPH_KEYS = ("name", "source", "demand", "family")
 
@@ -68,22 +68,7 @@ def _parse(network: nx.Graph) -> tuple[Network, list[str]]:
     for key in network.graph:
         if key not in GRAPH_KEYS:
             problems.append(f"{name}: unknown key '{key}'; {nearest(str(key), GRAPH_KEYS)}")
-    nodes: dict[str, Supplier | Location] = {}
-    seen: set[str] = set()
-    for node, attributes in sorted(network.nodes(data=True), key=lambda item: str(item[0])):
-        where = f"{name}: node '{node}'"
-        if str(node) in seen:
-            problems.append(f"{where}: two nodes have this name; expected different names")
-        seen.add(str(node))
-        supplier = isinstance(attributes, dict) and attributes.get("kind") == "supplier"
-        parsed = _model(Supplier if supplier else Location, attributes, where, problems)
-        if parsed is not None:
-            nodes[str(node)] = parsed  # type: ignore[assignment]
-    links: dict[tuple[str, str], Link] = {}
-    for source, target, attributes in sorted(network.edges(data=True), key=lambda edge: (str(edge[0]), str(edge[1]))):
-        parsed_link = _model(Link, attributes, f"{name}: link '{source}' -> '{target}'", problems)
-        if parsed_link is not None:
-            links[str(source), str(target)] = parsed_link  # type: ignore[assignment]
+    nodes, links = members_of(network, name, problems)
     for (source, target), link in links.items():
         node, where = nodes.get(source), f"{name}: link '{source}' -> '{target}'"
         if not isinstance(node, Location):
@@ -110,6 +95,29 @@ def _parse(network: nx.Graph) -> tuple[Network, list[str]]:
                 f"{name}: demand: got {network.graph['demand']!r}; a panel of sales holds its own correlation, remove it"
             )
     return parsed_network, problems
+
+
+def members_of(
+    network: nx.DiGraph, name: str, problems: list[str]
+) -> tuple[dict[str, Supplier | Location], dict[tuple[str, str], Link]]:
+    """The nodes and links that are valid each for itself; the mistakes of the others are added to `problems`."""
+    nodes: dict[str, Supplier | Location] = {}
+    seen: set[str] = set()
+    for node, attributes in sorted(network.nodes(data=True), key=lambda item: str(item[0])):
+        where = f"{name}: node '{node}'"
+        if str(node) in seen:
+            problems.append(f"{where}: two nodes have this name; expected different names")
+        seen.add(str(node))
+        supplier = isinstance(attributes, dict) and attributes.get("kind") == "supplier"
+        parsed = _model(Supplier if supplier else Location, attributes, where, problems)
+        if parsed is not None:
+            nodes[str(node)] = parsed  # type: ignore[assignment]
+    links: dict[tuple[str, str], Link] = {}
+    for source, target, attributes in sorted(network.edges(data=True), key=lambda edge: (str(edge[0]), str(edge[1]))):
+        parsed_link = _model(Link, attributes, f"{name}: link '{source}' -> '{target}'", problems)
+        if parsed_link is not None:
+            links[str(source), str(target)] = parsed_link  # type: ignore[assignment]
+    return nodes, links
 
 
 def _model(model: type[Strict], attributes: Any, where: str, problems: list[str]) -> Strict | None:

@@ -27,6 +27,9 @@ from gnn_inventory.types import Float, Tensor
 
 __all__ = ["Recipe", "calendar_of", "load_recipe", "recipe_of", "scenario_source", "with_settings"]
 
+SECTIONS = ("training", "evaluation", "demand")
+"""Of a recipe, that settings may begin."""
+
 
 class _RecipeModel(Strict):
     network: (
@@ -220,10 +223,11 @@ def with_settings(content: Mapping[str, Any], settings: Sequence[str]) -> dict[s
         *parents, last = key.split(".")
         place: Any = changed
         for part in parents:
-            if isinstance(place, dict) and part not in place and part in ("training", "evaluation", "demand", "calendar"):
+            if isinstance(place, dict) and part not in place and part in (*SECTIONS, "calendar"):
                 place[part] = {}
             if not isinstance(place, dict) or part not in place:
-                valid = [str(name) for name in place] if isinstance(place, dict) else []
+                valid = {str(name) for name in place} if isinstance(place, dict) else set()
+                valid |= set(SECTIONS) if place is changed and "policy" in changed else set()
                 problems.append(f"--set {setting}: unknown key '{part}'; {nearest(part, valid)}")
                 place = None
                 break

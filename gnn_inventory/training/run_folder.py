@@ -146,6 +146,8 @@ def load_policy(path: str | Path) -> Policy:
         UsageError: no such file. InputError: truncated, of another version, or no policy.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; expected a file, such as policy.safetensors in a run folder")
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     tensors, state = _load(path)
