@@ -2,15 +2,19 @@
 
 Usage: python benchmarks/update_readme.py NAME=DIR...
 DIR as `gnn-inventory benchmark NAME -o DIR` or `gnn-inventory transfer ... -o DIR` left it.
+NAME+=DIR: of a suite's part that was run anew, by a file with some of its problems and policies; their rows replace the old ones.
 """
 
+import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from gnn_inventory.benchmark.table import markdown, markdown_table
+from gnn_inventory.benchmark.table import csv_text, markdown, markdown_table
 from gnn_inventory.benchmark.transfer import AS_IT_IS
 from gnn_inventory.files import write_text
+from gnn_inventory.picture import draw_gaps
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -61,6 +65,34 @@ def add_transfer(name: str, folder: Path) -> None:
         write_text(TRANSFERS / f"{name}-{picture}", (folder / picture).read_text(encoding="utf-8"))
 
 
+def write_rows(suite: str, rows: list[dict[str, Any]], left: list[str]) -> None:
+    """The summary of a suite, and what is said above it."""
+    dates, machines = sorted({row["date"] for row in rows}), sorted({row["machine"] for row in rows})
+    missing = f", {len(left)} trainings not done yet" if left else ""
+    about = f"{' and '.join(machines)}, {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}{missing}"
+    content = {"suite": suite, "about": about, "rows": rows, "left": left}
+    write_text(RESULTS / f"{suite}.json", json.dumps(content, indent=1) + "\n")
+
+
+def add_part(suite: str, folder: Path) -> None:
+    """Put a part of a suite, all of whose seeds were run anew, in the place of what stood there."""
+    table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
+    if table["left"] or any(row["over"] == "best known" for row in table["rows"]):
+        raise SystemExit(f"{folder}: expected a part that is done, and gaps over references that do not depend on the rest")
+    new = {(row["problem"], row["policy"]) for row in table["rows"]}
+    old = json.loads((RESULTS / f"{suite}.json").read_text(encoding="utf-8"))
+    rows = [row for row in old["rows"] if (row["problem"], row["policy"]) not in new] + table["rows"]
+    write_rows(suite, sorted(rows, key=lambda row: (row["problem"], row["policy"], row["settings"])), old["left"])
+    with open(RESULTS / f"{suite}-cells.csv", encoding="utf-8", newline="") as file:
+        cells = [cell for cell in csv.DictReader(file) if (cell["problem"], cell["policy"]) not in new]
+    with open(folder / "cells.csv", encoding="utf-8", newline="") as file:
+        cells += list(csv.DictReader(file))
+    write_text(RESULTS / f"{suite}-cells.csv", csv_text(cells))
+    gaps = [{key: json.loads(cell[key]) for key in ("gap_percent", "gap_ci95")} for cell in cells]
+    drawn = [{**cell, **gap, "reference": {"kind": cell["kind"]}} for cell, gap in zip(cells, gaps, strict=True)]
+    draw_gaps(drawn, RESULTS / f"{suite}-gaps.svg")
+
+
 def put(page: Path, text: str) -> None:
     """Replace what stands between the marks of a page."""
     content = page.read_text(encoding="utf-8")
@@ -75,13 +107,11 @@ def main() -> None:
         if (Path(folder) / "transfer.json").exists():
             add_transfer(suite, Path(folder))
             continue
+        if suite.endswith("+"):
+            add_part(suite.removesuffix("+"), Path(folder))
+            continue
         table = json.loads((Path(folder) / "table.json").read_text(encoding="utf-8"))
-        dates = sorted({row["date"] for row in table["rows"]})
-        machines = sorted({row["machine"] for row in table["rows"]})
-        missing = f", {len(table['left'])} trainings not done yet" if table["left"] else ""
-        about = f"{' and '.join(machines)}, {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}{missing}"
-        content = {"suite": suite, "about": about, "rows": table["rows"], "left": table["left"]}
-        write_text(RESULTS / f"{suite}.json", json.dumps(content, indent=1) + "\n")
+        write_rows(suite, table["rows"], table["left"])
         for name in ("cells.csv", "gaps.svg"):
             write_text(RESULTS / f"{suite}-{name}", (Path(folder) / name).read_text(encoding="utf-8"))
     put(ROOT / "README.md", block())
