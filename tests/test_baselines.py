@@ -155,9 +155,9 @@ def test_levels_are_given_for_the_locations_of_the_network():
     with pytest.raises(InputError) as mistakes:
         gi.EchelonBaseStock().set_levels(graph, {"warehouse": 40.0, "store_0": 9.0, "Store_1": 9.0, "supplier": 1.0})
     assert str(mistakes.value).splitlines() == [
-        "policy echelon_base_stock: level: got 'Store_1'; expected did you mean 'store_1'? one of: store_0, store_1, warehouse",
-        "policy echelon_base_stock: level: got 'supplier'; expected one of: store_0, store_1, warehouse",
         "policy echelon_base_stock: level: missing for location 'store_1'",
+        "policy echelon_base_stock: level: unknown location 'Store_1'; did you mean 'store_1'? one of: store_0, store_1, warehouse",
+        "policy echelon_base_stock: level: unknown location 'supplier'; one of: store_0, store_1, warehouse",
     ]
     levels = {"warehouse": 40.0, "store_0": 9.0, "store_1": 9.0}
     with pytest.raises(InputError, match="point: missing for location 'store_1'"):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from gnn_inventory.errors import InputError, nearest, problem
+from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.types import NodePerScenario
@@ -55,10 +55,9 @@ class BaseStock(Policy):
         """What is given of each location by name, in the graph's order; 0 for suppliers."""
         suppliers = graph.is_supplier.tolist()
         locations = [label for label, supplier in zip(graph.labels, suppliers, strict=True) if not supplier]
-        problems = [
-            problem(f"policy {self._kind}", what, label, nearest(label, locations)) for label in set(given) - set(locations)
-        ]
-        problems += [f"policy {self._kind}: {what}: missing for location '{label}'" for label in locations if label not in given]
+        where = f"policy {self._kind}: {what}"
+        problems = [f"{where}: unknown location '{name}'; {nearest(name, locations)}" for name in set(given) - set(locations)]
+        problems += [f"{where}: missing for location '{label}'" for label in locations if label not in given]
         if problems:
             raise InputError(sorted(problems))
         return torch.tensor([given.get(label, 0.0) for label in graph.labels])
