@@ -1,7 +1,7 @@
 """Evaluation: fresh scenarios, the same for every policy, a confidence interval, and the gap to a named reference."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,7 +28,17 @@ from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.training.machine import threads_for
 from gnn_inventory.training.recipe import Recipe, scenario_source
 
-__all__ = ["EvaluationResult", "Assessment", "evaluate", "evaluate_on", "interval", "mean_costs", "relative_gap", "assessment_of"]
+__all__ = [
+    "EvaluationResult",
+    "Assessment",
+    "evaluate",
+    "evaluate_on",
+    "interval",
+    "mean_costs",
+    "refuse_other_tests",
+    "relative_gap",
+    "assessment_of",
+]
 
 CELLS = 2**26
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
@@ -258,6 +268,18 @@ def assessment_of(
         raise InputError(f"scenarios: got {scenarios}; expected at most {source.count}, the items of the panel")
     warm = recipe.demand.windows.warm_up if warm_up is None else warm_up
     return Assessment(parsed, source, scenarios or min(source.count, settings.scenarios), periods or source.periods or 0, warm)
+
+
+def refuse_other_tests(names: Sequence[str], recipes: Sequence[Recipe]) -> None:
+    """Raise where the recipes of some runs are tested on other scenarios or in other units.
+
+    Raises:
+        InputError: the first that states another demand or evaluation than the first of all.
+    """
+    for name, recipe in zip(names, recipes, strict=True):
+        for part in ("demand", "evaluation"):
+            if getattr(recipe, part) != getattr(recipes[0], part):
+                raise InputError(f"{names[0]} and {name} state another '{part}'; evaluate them one by one")
 
 
 def interval(values: Tensor) -> tuple[float, float]:

@@ -47,8 +47,8 @@ def draw_network(network: nx.DiGraph, path: str | Path) -> None:
     _write(figure, path)
 
 
-def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Draw train and dev cost against epochs."""
+def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path, unit: str) -> None:
+    """Draw train and dev cost against epochs; `unit` is what they are in."""
     figure, axes = _figure(6, 3.5)
     epochs = [line["epoch"] for line in metrics]
     axes.plot(epochs, [line["train"] for line in metrics], label="train", color="#8d99ae")
@@ -59,7 +59,7 @@ def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path) -> Non
     if best["dev"] > 0:
         axes.set_ylim(top=min(max(line["dev"] for line in metrics), 2 * best["dev"]) * 1.02)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("cost per store and period")
+    axes.set_ylabel(unit.replace(", ", "\n").replace(" (", "\n("))
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     _write(figure, path)

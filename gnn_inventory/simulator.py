@@ -127,7 +127,7 @@ def step(
 def served_at_once(state: State, outcome: Outcome, demand: NodePerScenario) -> NodePerScenario:
     """Units of a period's demand that were handed over in the same period, from stock [B, N].
 
-    Demand less what of it was lost or put on the backlog: min(D, max(I - shipped, 0)) where D >= 0. What is handed to customers
+    Demand less what of it was lost or put on the backlog: min(D, max(I - shipped, 0)) where D >= 0, 0 for goods that come back. What is handed to customers
     who have waited does not count.
 
     Args:
@@ -136,7 +136,7 @@ def served_at_once(state: State, outcome: Outcome, demand: NodePerScenario) -> N
         demand: D [B, N], units.
     """
     waiting = (-state.on_hand).clamp_min(0.0)
-    return demand - (outcome.unmet - waiting)
+    return (demand - (outcome.unmet - waiting)).clamp_min(0.0)
 
 
 def _above(values: Tensor) -> Tensor:

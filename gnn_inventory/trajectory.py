@@ -80,7 +80,7 @@ class Trajectory:
                 -parameters.price * outcome.sales,
             ]
             cost = torch.stack([kind.expand_as(demand) for kind in kinds], dim=-1)
-            served = served_at_once(period.state, outcome, demand).clamp_min(0.0)
+            served = served_at_once(period.state, outcome, demand)
             found.append((period.state.on_hand, demand, served, outcome.unmet, outcome.left, period.orders, cost))
         return cls(graph, warm_up, *(torch.stack(values, dim=1) for values in zip(*found, strict=True)))
 

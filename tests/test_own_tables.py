@@ -3,6 +3,7 @@
 import csv
 import json
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -235,6 +236,35 @@ def test_what_cannot_be_exported_is_said(trained, run, tmp_path):
     with pytest.raises(UnsupportedNetworkError, match="depend on the mean demand of each item"):
         export_decision(policy, network, tmp_path / "policy.pt2")
     assert not (tmp_path / "policy.pt2").exists()
+
+
+def test_a_draft_that_could_not_be_trained_or_tested_is_refused(tables, run):
+    files = ["--locations", tables / "locations.csv", "--lanes", tables / "lanes.csv"]
+    rows = pd.read_csv(tables / "sales.csv")
+    rows[rows["item"] == "item 0"].to_csv(tables / "one.csv", index=False)
+    code, _, error = run("draft", *files, "--sales", tables / "one.csv", "-o", tables / "recipe.yaml")
+    assert code == 1
+    assert "items: got 1; expected at least 2" in error
+    code, _, error = run("draft", *files, "--sales", tables / "sales.csv", "--season", "28", "-o", tables / "recipe.yaml")
+    assert code == 1
+    assert "--season: periods: got 28; expected less than the 28 periods that train" in error
+    code, out, _ = run("draft", *files, "--sales", tables / "sales.csv", "--season", "20", "-o", tables / "recipe.yaml")
+    assert code == 0
+    assert "a season of 20 ago, which 8 periods of training have" in out, "periods 20 to 27 of 28"
+
+
+def test_a_trained_policy_looks_back_on_a_network_that_states_its_demand(trained, run, monkeypatch):
+    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 2)
+    other = gi.one_warehouse(stores=2, warehouse_link={"lead_time": 2}, store_link={"lead_time": 2})
+    renamed = {"store_0": "east", "store_1": "west", "warehouse": "depot", "supplier": "port"}
+    network = nx.relabel_nodes(other, renamed)
+    network.graph.pop("demand", None)
+    gi.save_network(network, trained / "other.yaml")
+    code, out, error = run(
+        "backtest", trained / "run", "--panel", trained / "sales.csv", "--network", trained / "other.yaml", "--json"
+    )
+    assert code == 0, error
+    assert json.loads(out)["items"] == ITEMS
 
 
 def test_returns_are_taken_for_no_sales_where_asked(tables, run):

@@ -12,7 +12,7 @@ from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.planning.orders import decide_today, order_list
-from gnn_inventory.planning.position import Clock, Position, read_position
+from gnn_inventory.planning.position import Clock, Position, read_position, read_table
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
 
@@ -198,3 +198,9 @@ def test_a_network_that_leaves_a_cost_open_is_refused():
 def test_a_period_has_days(today, days):
     with pytest.raises(InputError, match="period_days"):
         Clock(today, days)
+
+
+def test_a_table_whose_rows_are_longer_than_its_header_says_so(tmp_path):
+    (tmp_path / "state.csv").write_text("record,location,units\non_hand,depot,12,\n")
+    with pytest.raises(InputError, match="rows have more cells than the header"):
+        read_table(tmp_path / "state.csv")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import networkx as nx
 import pytest
@@ -12,10 +13,12 @@ from conftest import QUICK
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
 from gnn_inventory.report.page import Run
 from gnn_inventory.report.response import Typical, attributions, response
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.settings import Evaluation
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +115,7 @@ def serial_base_stock() -> tuple[nx.DiGraph, gi.BaseStock]:
     network = gi.serial()
     policy = gi.BaseStock()
     graph = gi.InventoryGraph.from_network(network)
-    policy.set_levels(graph, dict.fromkeys(graph.labels, 30.0))
+    policy.set_levels(graph, dict.fromkeys(set(graph.labels) - {"supplier"}, 30.0))
     return network, policy
 
 
@@ -132,3 +135,15 @@ def test_base_stock_orders_up_to_one_level_and_listens_to_its_own_stock():
     own[list(links), source.graph.target.tolist()] = -1.0
     assert bool(((listens == own) | (listens == 0)).all()), "an order falls by one unit for each on its own shelf, or is none"
     assert bool((listens == -1.0).any())
+
+
+def test_runs_that_are_tested_otherwise_are_not_shown_beside_each_other(page, tmp_path):
+    ours = Run.of(page.parent / "ours")
+    other = replace(
+        ours,
+        name="other",
+        recipe=replace(ours.recipe, evaluation=Evaluation(scenarios=16, periods=20, warm_up=10, whole_units=True)),
+    )
+    with pytest.raises(InputError, match="ours and other state another 'evaluation'"):
+        gi.write_report([ours, other], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()

@@ -16,6 +16,7 @@ from gnn_inventory.simulator import State, Timing, served_at_once, step
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch
 from gnn_inventory.training.gradient import gradient
+from gnn_inventory.training.horizon import costs_within
 from gnn_inventory.training.judgement import ONE_THREAD, Judgement, judge
 from gnn_inventory.training.machine import Machine, Threads
 from gnn_inventory.training.processes import Processes
@@ -113,6 +114,22 @@ def test_the_gradient_of_risk_is_that_of_the_worst_scenarios():
     for value, other in zip(found, policy.parameters(), strict=True):
         assert torch.allclose(value, torch.zeros_like(value) if other.grad is None else other.grad, rtol=1e-9, atol=1e-12)
     assert judge(policy, batch, 4, level=0.75).cost == pytest.approx(float(worst.detach()), rel=1e-9)
+
+
+def test_goods_that_come_back_are_not_served():
+    """N(-1, 0) unclipped: everybody brings back, nobody asks, and nothing is served."""
+    network = gi.one_store(
+        store={
+            "holding_cost": 1.0,
+            "underage_cost": 9.0,
+            "unmet_demand": "lost",
+            "demand": {"normal": {"mean": -1.0, "std": 0.0}},
+        }
+    )
+    source = SyntheticDemand(parse_network(network), 0, "test")
+    drawn = source.sample(0, 2, 3)
+    found = costs_within(gi.MessagePassing(width=4), source.graph, drawn, serving=True)
+    assert found.served.abs().max() == 0.0
 
 
 def test_units_served_at_once_by_hand():

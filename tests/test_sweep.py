@@ -75,6 +75,19 @@ def test_a_trial_that_explodes_is_shown_with_its_reason(quick, tmp_path):
     assert write_sweep(rows, tmp_path / "sweep")["training.learning_rate"] == 0.001
 
 
+def test_a_trial_that_misses_the_fill_rate_is_never_the_best(quick, tmp_path):
+    rows = run_sweep(sweep(quick, 2, ["policy.width={choice: [4, 8]}"], fill_rate=0.9999), tmp_path / "sweep")
+    assert all(row["dev"] is None and "training.fill_rate: got 0." in row["failed"] for row in rows)
+    with pytest.raises(UsageError, match="no trial"):
+        write_sweep(rows, tmp_path / "sweep")
+
+
+@pytest.mark.parametrize("key", ["training.dev_scenarios", "training.relative", "training.seed", "network.stores"])
+def test_what_decides_how_trials_are_judged_does_not_vary(quick, tmp_path, key):
+    with pytest.raises(InputError, match=f"dev costs of different {key} cannot be compared"):
+        run_sweep(sweep(quick, vary=[f"{key}={{choice: [1, 2]}}"]), tmp_path / "sweep")
+
+
 @pytest.mark.parametrize(
     "text",
     [

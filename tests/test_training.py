@@ -18,7 +18,7 @@ from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch
-from gnn_inventory.training.gradient import newsvendor_weights
+from gnn_inventory.training.gradient import gradient, newsvendor_weights
 from gnn_inventory.training.hdpo import Result
 from gnn_inventory.training.horizon import costs_within, reach
 from gnn_inventory.training.judgement import judge
@@ -148,6 +148,19 @@ def test_a_dev_cost_out_of_all_bounds_is_reported():
     settings = gi.Training(scenarios=64, batch=64, epochs=3, learning_rate=1e30, dev_scenarios=8)
     with pytest.raises(TrainingError, match=r"dev cost is (nan|inf).*smaller training.learning_rate|exploded"):
         gi.train(gi.MessagePassing(width=8), gi.one_warehouse(), settings)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_train_and_dev_costs_have_one_unit(relative):
+    """The cost that a step reports is what the same scenarios cost on dev."""
+    network = gi.one_store()
+    network.nodes["store"]["underage_cost"] = {"per_scenario": {"log_uniform": [4, 40]}}
+    source = SyntheticDemand(parse_network(network), 0, "train")
+    batch, policy = Batch(source.graph, source.sample(0, 64, 20)), gi.MessagePassing(width=4)
+    one = Machine(torch.device("cpu"), Threads(1), ALONE)
+    step = gradient(policy, batch, one, gi.Training(relative=relative), warm_up=5)
+    weights = newsvendor_weights(batch.graph, batch.scenarios, 1.0, ALONE) if relative else 1.0
+    assert step.train == pytest.approx(judge(policy, batch, 5, weights).cost, rel=1e-5)
 
 
 def test_relative_weights_are_the_inverse_of_the_newsvendor_cost():

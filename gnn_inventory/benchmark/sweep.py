@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from gnn_inventory.benchmark.results import Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table
-from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
+from gnn_inventory.errors import GnnInventoryError, InputError, TrainingError, UsageError
 from gnn_inventory.files import parse_yaml, write_text
 from gnn_inventory.training.recipe import Recipe, recipe_of, with_settings
 from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.service import shortfall
 from gnn_inventory.training.train import prepared, train_recipe
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ __all__ = ["Sweep", "run_sweep", "write_sweep"]
 
 STARTUP = 8
 """Trials drawn at random before the sampler goes by what it has seen."""
+
+
+JUDGING = ("network", "demand", "training.dev_", "training.objective", "training.fill_rate", "training.relative", "training.seed")
+"""Beginnings of keys that decide on which scenarios trials are judged, or by what."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,11 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
         on_trial: called before each trial with its number, how many there are, and what was drawn.
 
     Returns:
-        A row for each trial: its number, what was drawn, `dev` (None where it failed), and `failed`, why.
+        A row for each trial: its number, what was drawn, `dev` (None where it failed), and `failed`, why: training broke off, or
+        the fill rate that the recipe asks for was not reached.
 
     Raises:
-        InputError: a range that is none, or a choice or end of one with which the recipe cannot be trained.
+        InputError: a range that is none, or of a key that decides what dev costs are of; or a choice or end of one with which the recipe cannot be trained.
         UsageError: the folder holds something else, or Optuna is not installed.
     """
     try:
@@ -94,12 +100,16 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
                 on_trial(number + 1, asked.trials, ", ".join(f"{key} {value}" for key, value in drawn.items()))
             run = RunFolder(folder / "trials" / str(number))
             try:
-                cost = train_recipe(asked.recipe(drawn), run, resume=run.recipe_file.exists()).dev_cost
+                recipe = asked.recipe(drawn)
+                result = train_recipe(recipe, run, resume=run.recipe_file.exists())
+                if shortfall(recipe.training, result.fill_rate) > 0:
+                    got = f"{result.fill_rate:.4f} on dev, asked {recipe.training.fill_rate:g}"
+                    raise TrainingError(f"training.fill_rate: got {got}; train longer, or raise training.multiplier_rate")
             except GnnInventoryError as error:
                 write_text(folder / "trials" / f"{number}.failed", str(error) + "\n")
                 study.tell(number, state=optuna.trial.TrialState.FAIL)
             else:
-                study.tell(number, cost)
+                study.tell(number, result.dev_cost)
     return _rows(study, folder)
 
 
@@ -145,7 +155,11 @@ def _space(vary: Sequence[str]) -> dict[str, tuple[str, list[Any]]]:
         kind, values = next(iter(stated.items())) if isinstance(stated, dict) and len(stated) == 1 else ("", None)
         if isinstance(values, list) and kind in ("uniform", "log_uniform"):
             values = [_number(item) for item in values]
-        if key and isinstance(values, list) and _is_range(kind, values):
+        if key.startswith(JUDGING):
+            problems.append(
+                f"--vary {text}: dev costs of different {key} cannot be compared; expected it by --set, the same for all"
+            )
+        elif key and isinstance(values, list) and _is_range(kind, values):
             found[key] = (kind, values)
         else:
             problems.append(

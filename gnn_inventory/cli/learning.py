@@ -52,11 +52,9 @@ def train(
         return
     if loaded.networks is None:
         draw_network(build_network(loaded.mapping), output / "network.svg")
-    draw_training(result.metrics, output / "training.svg")
-    unit = "per store" if loaded.networks is None else "in units of each network's newsvendor cost"
+    draw_training(result.metrics, output / "training.svg", loaded.unit)
     asked = loaded.training
-    risk = "" if asked.level is None else f" (conditional value at risk at {asked.level:g})"
-    print(f"{output}: best dev cost {unit}{risk} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
+    print(f"{output}: best dev {loaded.unit} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
     if result.fill_rate is not None and asked.fill_rate is not None:
         missed = shortfall(asked, result.fill_rate) > 0
         hint = ": not reached; train longer, or raise training.multiplier_rate" if missed else ""
@@ -79,7 +77,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
 ) -> None:
     """Evaluate trained policies on fresh scenarios, beside each other."""
-    from gnn_inventory.evaluation import assessment_of, evaluate_on
+    from gnn_inventory.evaluation import assessment_of, evaluate_on, refuse_other_tests
     from gnn_inventory.policies import ORACLES
     from gnn_inventory.topology.catalogue import load_network
     from gnn_inventory.training.run_folder import RunFolder
@@ -94,10 +92,7 @@ def evaluate(
     other = None if network is None else load_network(network)
     if other is None and any(recipe.mapping != first.mapping for recipe in recipes):
         raise InputError("evaluate: the runs were trained on different networks; name one for all: --network NETWORK")
-    for recipe, run in zip(recipes, runs, strict=True):
-        for part in ("demand", "evaluation"):
-            if getattr(recipe, part) != getattr(first, part):
-                raise InputError(f"evaluate: {runs[0]} and {run} state another '{part}'; evaluate them one by one")
+    refuse_other_tests([str(run) for run in runs], recipes)
     tested, whole = assessment_of(first, other, scenarios, periods, warm_up, seed), first.evaluation.whole_units
     results = []
     with progress_bar(tested.scenarios * len(policies), "evaluating", silent=as_json) as (_, advance, describe):

@@ -143,12 +143,12 @@ def recipe_on_sales(recipe: Recipe, sales: str | Path) -> Recipe:
         InputError: the sales do not fit the network or the windows.
     """
     network, demand = recipe.network, recipe.demand
-    panel = load_panel(sales, COLUMNS if demand is None else demand.columns, demand is not None and demand.clamp)
+    columns, clamp = (COLUMNS, False) if demand is None else (demand.columns, demand.clamp)
+    panel = load_panel(sales, columns, clamp)
     periods = panel.sales.shape[2]
-    if demand is not None:
+    if demand is not None and is_panel(network):
         windows = demand.windows.model_copy(update={"test": (demand.windows.test[0], max(periods, demand.windows.test[1]))})
         return replace(recipe, demand=demand.model_copy(update={"panel": str(Path(sales).absolute()), "windows": windows}))
-    assert not is_panel(network)
     mapping = explicit_mapping(build_network(recipe.mapping))
     if panel.locations is None:
         raise InputError(f"{sales}: got a bare tensor; expected sales with named locations, as the network states its own demand")
@@ -156,7 +156,7 @@ def recipe_on_sales(recipe: Recipe, sales: str | Path) -> Recipe:
     mapping = on_panel({key: value for key, value in mapping.items() if key != "demand"} | {"nodes": nodes}, panel)
     content = {
         "network": mapping,
-        "demand": {"panel": str(sales), "windows": split_by_time(periods, str(sales))},
+        "demand": {"panel": str(sales), "windows": split_by_time(periods, str(sales)), "columns": columns, "clamp": clamp},
         "policy": dict(recipe.policy),
         "training": recipe.training.model_dump(),
         "evaluation": recipe.evaluation.model_dump(),

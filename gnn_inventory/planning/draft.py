@@ -50,6 +50,17 @@ def draft_recipe(
     slots, whole = max(graph.slots, 1), bool((panel.sales == panel.sales.round()).all())
     if season and season < 2 * slots:
         raise InputError(problem("--season", "periods", season, f"at least {2 * slots}, twice the longest lead time less 1"))
+    if items < 2:
+        raise InputError(problem(str(sales), "items", items, "at least 2, over which costs are averaged with an interval"))
+    if season >= windows["train"][1]:
+        raise InputError(
+            problem(
+                "--season",
+                "periods",
+                season,
+                f"less than the {windows['train'][1]} periods that train, else none sees the season before",
+            )
+        )
     batch = math.ceil(items / 8)
     epochs = max(10, round(STEPS / math.ceil(items / batch)))
     history, first = windows["history"], {name: windows[name][0] + windows["history"] for name in ("train", "dev", "test")}
@@ -60,14 +71,19 @@ def draft_recipe(
         "policy": {"name": "message_passing", "width": 32, "rounds": 2, "slots": slots, "window": history}
         | ({"season": season} if season else {}),
         "training": {"scenarios": items, "batch": batch, "epochs": epochs, "seed": 0},
-        "evaluation": {"scenarios": max(items, 2), "whole_units": whole},
+        "evaluation": {"scenarios": items, "whole_units": whole},
     }
     recipe_of(content, Path(sales).stem, str(sales))  # every mistake shows now
     said = [
         f"{items} items, {len(graph.labels)} nodes, {graph.links} links, {periods} periods of sales",
         f"trained on periods {counted['train']} to {windows['train'][1] - 1}, chosen on {counted['dev']} to {windows['dev'][1] - 1}, "
         f"tested on {counted['test']} to {periods - 1} (the first is 0); nothing later is ever seen",
-        f"the policy looks at the last {history} periods" + (f" and a season of {season} ago" if season else ""),
+        f"the policy looks at the last {history} periods"
+        + (
+            f" and a season of {season} ago, which {max(windows['train'][1] - max(season, first['train']), 0)} periods of training have"
+            if season
+            else ""
+        ),
         f"orders are rounded to {'whole units, as all sales are whole' if whole else 'no whole units, as some sales are not whole'}",
         f"{epochs} epochs of {math.ceil(items / batch)} steps",
         "where no initial stock is stated, scenarios start with 0 to 2 periods of mean demand, on hand and in every period of a lead time",

@@ -67,7 +67,7 @@ class OneDecision(nn.Module):
             on_hand: units [B, N], arrivals included; negative = backlog.
             in_transit: units [B, E, L]; slot k arrives after k + 1 periods.
             past_demand: of the W periods before this one [B, W, N], oldest first.
-            calendar: of this period [F].
+            calendar: of this period, as training saw it (`orders.calendar_now`) [F].
         """
         desired = self.decide(Observation(on_hand, in_transit, past_demand, calendar))
         if desired.free:

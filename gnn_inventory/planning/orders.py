@@ -78,7 +78,7 @@ def decide_today(
         network: any that it can serve, every cost and lead time one number.
         position: today's.
         history: as in `needed_history`.
-        calendar: of this period [F], for a policy that looks at one.
+        calendar: of this period, as training saw it (`calendar_now`) [F], for a policy that looks at one.
         whole: round orders to whole units, feasibly.
 
     Raises:

@@ -1,6 +1,7 @@
 """Today's stock on hand, goods on their way and recent demand: a table by name -> tensors, every mistake at once."""
 
 import math
+import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import date
@@ -102,7 +103,12 @@ def read_table(path: str | Path) -> "pd.DataFrame":
     if not path.is_file():
         raise UsageError(f"{path}: {'is a folder; expected a CSV file' if path.is_dir() else 'no such file'}")
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # of rows longer than the header
+            return pd.read_csv(
+                path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, index_col=False
+            )
+    except pd.errors.ParserWarning:
+        raise InputError(f"{path}: rows have more cells than the header; expected as many, without a comma at the end") from None
     except (ValueError, OSError) as error:  # pandas' errors of parsing are of these kinds
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: cannot be read as CSV ({reason}); expected text in UTF-8, separated by commas") from None

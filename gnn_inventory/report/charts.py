@@ -231,8 +231,8 @@ def attribution_chart(values: Float[Tensor, "link node"], links: Sequence[str], 
     return figure
 
 
-def training_chart(metrics: Sequence[Mapping[str, Any]]) -> "Figure":
-    """Train and dev cost against epochs."""
+def training_chart(metrics: Sequence[Mapping[str, Any]], unit: str) -> "Figure":
+    """Train and dev cost against epochs; `unit` is what they are in."""
     go = _plotly()
     epochs = [line["epoch"] for line in metrics]
     lines = [
@@ -240,7 +240,7 @@ def training_chart(metrics: Sequence[Mapping[str, Any]]) -> "Figure":
         for name, colour in (("train", "#8d99ae"), ("dev", LINE))
     ]
     figure = go.Figure(lines)
-    _style(figure, 320, xaxis={"title": "epoch"}, yaxis={"title": "cost per store and period"})
+    _style(figure, 320, xaxis={"title": "epoch"}, yaxis={"title": unit.replace(", ", "<br>").replace(" (", "<br>(")})
     return figure
 
 

@@ -12,7 +12,7 @@ import networkx as nx
 import torch
 
 from gnn_inventory.errors import InputError
-from gnn_inventory.evaluation import EvaluationResult, assessment_of, evaluate_on
+from gnn_inventory.evaluation import EvaluationResult, assessment_of, evaluate_on, refuse_other_tests
 from gnn_inventory.files import write_text
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.report import charts
@@ -89,6 +89,7 @@ def write_report(
         raise InputError(
             f"report: {first.name} and {other[0]} were trained on different networks; name one for all: --network NETWORK"
         )
+    refuse_other_tests([run.name for run in runs], [run.recipe for run in runs])
     tested = assessment_of(first.recipe, network, scenarios=scenarios)
     if scenarios is None:
         tested = tested._replace(scenarios=min(tested.scenarios, MOST_SCENARIOS))
@@ -107,7 +108,7 @@ def write_report(
     order = inside[total[inside].argsort(descending=True, stable=True)].tolist()[:MOST_LOCATIONS]
     nodes = sorted(order, key=lambda node: str(graph.labels[node]))
     said("what the policy does")
-    typical = Typical.of(first.policy, graph, drawn, tested.warm_up)
+    typical = Typical.of(first.policy, graph, drawn, tested.warm_up, whole)
     flow = happened.orders[:, tested.warm_up :].mean((0, 1))
     links = sorted(flow.argsort(descending=True).tolist()[:MOST_LINKS])
     listens = attributions(typical, links, nodes)
@@ -120,7 +121,7 @@ def write_report(
         "attribution": charts.attribution_chart(listens, *named),
     }
     if len(first.metrics) > 1:
-        fixed["training"] = charts.training_chart(first.metrics)
+        fixed["training"] = charts.training_chart(first.metrics, first.recipe.unit)
     picked = {
         graph.labels[node]: {
             "trajectory": _plain(charts.trajectory_chart(happened, node)),
@@ -134,7 +135,7 @@ def write_report(
         Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
             title=html.escape(f"{first.name} on {tested.network.name}"),
             plotly=charts.plotly_script(),
-            summary=_summary(first, results[0], happened, tested.scenarios, tested.periods, tested.warm_up),
+            summary=_summary(first, results[0], happened, kept, tested.scenarios, tested.periods, tested.warm_up),
             results=_results([run.name for run in runs], results),
             service=_service(happened, nodes),
             options="".join(f"<option>{html.escape(name)}</option>" for name in picked),
@@ -158,11 +159,13 @@ def _script(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _summary(run: Run, result: EvaluationResult, happened: Trajectory, scenarios: int, periods: int, warm_up: int) -> str:
+def _summary(
+    run: Run, result: EvaluationResult, happened: Trajectory, kept: int, scenarios: int, periods: int, warm_up: int
+) -> str:
     low, high = result.ci95
     tiles = [
         ("cost per store and period", f"{result.cost_per_store:.4g}", f"95 %: {low:.4g} to {high:.4g}"),
-        ("fill rate", f"{happened.fill_rate_of_all:.1%}", "demand served at once from stock"),
+        ("fill rate", f"{happened.fill_rate_of_all:.1%}", f"demand served at once from stock, on {kept} of the scenarios"),
         ("measured on", f"{scenarios} scenarios", f"{periods} periods each, the first {warm_up} not counted"),
     ]
     if result.reference is not None and result.gap_ci95 is not None:

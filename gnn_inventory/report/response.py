@@ -36,14 +36,14 @@ class Typical:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_up: int) -> "Typical":
+    def of(cls, policy: Policy, graph: InventoryGraph, scenarios: Scenarios, warm_up: int, whole: bool = False) -> "Typical":
         """The typical state of the scenario whose mean demand is the median one."""
         policy.eval()
         dtype = next(policy.parameters(), torch.zeros(0)).dtype
         graph, scenarios = graph.to_dtype(dtype), scenarios.to(torch.device("cpu"), dtype)
         size = scenarios.demand.sum((1, 2))
         one = scenarios[torch.argsort(size)[len(size) // 2].reshape(1)]
-        rollout, state = Rollout.of(policy, graph, one), initial_state(one)
+        rollout, state = Rollout.of(policy, graph, one, whole), initial_state(one)
         on_hand, in_transit, counted = torch.zeros_like(state.on_hand), torch.zeros_like(state.in_transit), 0
         for number in range(one.periods):
             if number >= warm_up:

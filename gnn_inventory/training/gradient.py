@@ -68,7 +68,7 @@ def gradient(
     if settings.checkpoint_every:
         give_back_large_blocks()
     periods, processes, serving = batch.scenarios.periods, machine.processes, settings.fill_rate is not None
-    demanded = _total(processes, [batch.scenarios.demand[:, warm_up:]]) if serving else 0.0
+    demanded = _total(processes, [batch.scenarios.demand[:, warm_up:].clamp_min(0.0)]) if serving else 0.0
     loss, taken, seen = _loss(policy, batch, machine, settings, warm_up, price / demanded if demanded else 0.0)
     found = _estimated(policy, taken, machine, loss, settings, key) if len(taken.scenarios) else []
     parameters = [value for value in policy.parameters() if value.requires_grad]
@@ -84,7 +84,9 @@ def gradient(
     reached = fill_rate(_total(processes, served), demanded) if serving else None
     cost = (torch.cat([part.cost for part in found]) if seen is None else seen.cost) / batch.graph.demand_locations
     if seen is None:
-        return Step(cost, batch.share * float(cost[:, warm_up:].mean()), simulated, reached)
+        return Step(
+            cost, batch.graph.demand_locations * float((cost[:, warm_up:].mean(1) * loss.weights).sum()), simulated, reached
+        )
     return Step(cost, float((cost[:, warm_up:].mean(1) * seen.weights).sum()), simulated, reached)
 
 

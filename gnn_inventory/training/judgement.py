@@ -86,4 +86,4 @@ def judge(
     if not serving:
         return Judgement(cost)
     (total,) = processes.sum([torch.stack([served for _, served in parts]).sum().reshape(1) if parts else none])
-    return Judgement(cost, fill_rate(float(total), float(scenarios.demand[:, warm_up:].double().sum())))
+    return Judgement(cost, fill_rate(float(total), float(scenarios.demand[:, warm_up:].clamp_min(0.0).double().sum())))

@@ -81,6 +81,15 @@ class Recipe:
             raise UsageError(f"{self.name}: trains on a distribution of networks, not on one; name one: --network NETWORK")
         return parse_network(build_network(self.mapping))
 
+    @property
+    def unit(self) -> str:
+        """What the costs of its metrics are in."""
+        risk = "" if self.training.level is None else f" (conditional value at risk at {self.training.level:g})"
+        if self.networks is not None:
+            return f"cost in units of each network's newsvendor cost{risk}"
+        weighted = ", scenarios weighted by 1 / newsvendor cost" if self.training.relative else ""
+        return f"cost per store{weighted}{risk}"
+
     def on(self, mapping: Mapping[str, Any], **changes: Any) -> "Recipe":
         """The same recipe for the one network of a mapping, and other `changes`."""
         return replace(self, mapping=mapping, networks=None, **changes)
