@@ -77,12 +77,14 @@ def write_rows(suite: str, rows: list[dict[str, Any]], left: list[str]) -> None:
 def add_part(suite: str, folder: Path) -> None:
     """Put a part of a suite, all of whose seeds were run anew, in the place of what stood there."""
     table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
-    if table["left"] or any(row["over"] == "best known" for row in table["rows"]):
-        raise SystemExit(f"{folder}: expected a part that is done, and gaps over references that do not depend on the rest")
-    new = {(row["problem"], row["policy"]) for row in table["rows"]}
     old = json.loads((RESULTS / f"{suite}.json").read_text(encoding="utf-8"))
+    if table["left"] or old["left"] or any(row["over"] == "best known" for row in table["rows"]):
+        raise SystemExit(
+            f"{folder}: expected a part and a suite that are done, and gaps over references that do not depend on the rest"
+        )
+    new = {(row["problem"], row["policy"]) for row in table["rows"]}
     rows = [row for row in old["rows"] if (row["problem"], row["policy"]) not in new] + table["rows"]
-    write_rows(suite, sorted(rows, key=lambda row: (row["problem"], row["policy"], row["settings"])), old["left"])
+    write_rows(suite, sorted(rows, key=lambda row: (row["problem"], row["policy"], row["settings"])), [])
     with open(RESULTS / f"{suite}-cells.csv", encoding="utf-8", newline="") as file:
         cells = [cell for cell in csv.DictReader(file) if (cell["problem"], cell["policy"]) not in new]
     with open(folder / "cells.csv", encoding="utf-8", newline="") as file:
