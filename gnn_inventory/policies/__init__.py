@@ -33,7 +33,7 @@ ORACLES: dict[str, type[Oracle]] = {"just_in_time": JustInTime}
 """Name -> yardstick that sees the future and has nothing to train."""
 
 
-LARGEST = {"lumps": 1, "seed": 2**63 - 1, "width": 4096}
+LARGEST = {"lumps": 1, "routes": 1, "seed": 2**63 - 1, "width": 4096}
 """Bounds of policies' settings; 10 000 of the others."""
 
 

@@ -11,13 +11,15 @@ from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
+from gnn_inventory.policies.features import LINK_FACTS, NODE_FACTS, bounded, link_features, node_features, unit_of_money
 from gnn_inventory.policies.lumps import Lumps, LumpSizes
+from gnn_inventory.policies.routes import RouteFacts, Routes
 from gnn_inventory.policies.supply_conv import SupplyConv
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues, Past
 
 __all__ = ["MessagePassing"]
 
-NODE_FACTS, LINK_FACTS, POSITIONS = 13, 4, 4
+POSITIONS = 4
 SHARPNESS = 8.0
 """Of the softplus that keeps orders positive, per unit of mean flow: near to what it lacks of a level, never dead."""
 SMALLEST_DEVIATION = 0.1
@@ -67,6 +69,8 @@ class MessagePassing(Policy):
         calendar: channels of the calendar that it looks at.
         lumps: 1: it has weights for links with a fixed cost, which training gives it where its network has one; 0: it has none, and
             takes no notice of fixed costs.
+        routes: 1: it has weights for what sets several sources of a location apart, which training gives it where its network has
+            such; 0: it has none, and sees of a source what is known of the link and its ends alone.
         seed: of the initial weights.
     """
 
@@ -79,11 +83,12 @@ class MessagePassing(Policy):
         season: int = 0,
         calendar: int = 0,
         lumps: int = 0,
+        routes: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar)
-        self.config |= dict(lumps=lumps, seed=seed)
+        self.config |= dict(lumps=lumps, routes=routes, seed=seed)
         if min(width, slots) < 1 or rounds < 0:
             raise InputError(
                 f"policy message_passing: got width {width}, rounds {rounds}, slots {slots}; expected width and slots >= 1, rounds >= 0"
@@ -109,11 +114,14 @@ class MessagePassing(Policy):
         self.keep = nn.Linear(width, 1)
         self.reset_parameters(seed)
         self.lumps = Lumps(width) if lumps else None
+        self.routes = Routes(width) if routes else None
 
     def fit_to(self, graph: InventoryGraph) -> None:
-        """Make the weights for links with a fixed cost, where the network has one."""
+        """Make the weights for links with a fixed cost, and those for several sources, where the network has such."""
         if self.lumps is None and bool((graph.fixed_cost + graph.fixed_cost_span > 0).any()):
             self.config["lumps"], self.lumps = 1, Lumps(self.config["width"])
+        if self.routes is None and bool((graph.inbound > 1).any()):
+            self.config["routes"], self.routes = 1, Routes(self.config["width"])
 
     @property
     def least_history(self) -> int:
@@ -144,17 +152,21 @@ class MessagePassing(Policy):
             )
         source, target, slots = graph.source, graph.target, graph.slots
         fixed = self.lumps is not None and bool((known.parameters.fixed_cost != 0).any())
-        before = None if self.recent else self._terms(graph, known, fixed)  # with a window they move with it
+        several = bool((graph.inbound > 1).any())
+        on_routes, preference = None, None
+        if self.routes is not None and several:
+            facts, money = RouteFacts.of(graph, known.parameters), unit_of_money(graph, known)[:, target]
+            on_routes, preference = self.routes(facts, money)
+        before = None if self.recent else self._terms(graph, known, fixed, on_routes)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots
         after = (torch.arange(slots, device=target.device) >= lead_time.unsqueeze(-1)).to(lead_time.dtype)
-        several = bool((graph.inbound > 1).any())
         rounds = [cast(SupplyConv, layer).on(graph) for layer in self.rounds]
         of_nodes, of_links = _side_by_side(self.order_of_target, self.keep), _side_by_side(self.order, self.balance)
 
         def decide(seen: Observation) -> Desired:
             recent = seen.past_demand[:, -self.recent :]
-            terms = before or self._terms(graph, known.from_past(graph, recent), fixed)
+            terms = before or self._terms(graph, known.from_past(graph, recent), fixed, on_routes)
             on_hand = seen.on_hand / terms.node_flow
             transit = seen.in_transit / terms.link_flow.unsqueeze(-1)
             inbound = seen.in_transit.new_zeros(on_hand.shape[0], graph.nodes, slots)
@@ -165,7 +177,8 @@ class MessagePassing(Policy):
             echelon = echelon_position(graph, position, terms.out_of) - terms.level
             position = position - terms.periods
             positions = torch.stack([position, echelon, position * terms.scale, echelon * terms.scale], dim=-1)
-            parts = [on_hand.unsqueeze(-1), positions, inbound, *_empty(inbound, pad)]
+            stock = bounded(torch.cat([on_hand.unsqueeze(-1), positions, inbound], dim=-1))
+            parts = [stock, *_empty(inbound, pad)]
             if self.recent:
                 parts.append(_below(graph, recent).transpose(1, 2) / terms.node_flow.unsqueeze(-1))
             if self.season:
@@ -176,7 +189,8 @@ class MessagePassing(Policy):
             late = on_hand.new_zeros(on_hand.shape[0], graph.links)
             if several:  # what arrives later than an order on this link would, beyond the mean demand of that time
                 late = (inbound.index_select(1, target) * after).sum(-1) - terms.sooner
-            on_links = torch.cat([transit, *_empty(transit, pad), late.unsqueeze(-1)], dim=-1)
+            sent = bounded(torch.cat([transit, late.unsqueeze(-1)], dim=-1))
+            on_links = torch.cat([sent[..., :slots], *_empty(transit, pad), sent[..., slots:]], dim=-1)
             z = functional.silu(terms.link_facts + self.link_state(on_links.transpose(0, 1)))
             for once in rounds:
                 x, message = once(x, z, *terms.shares)
@@ -185,6 +199,8 @@ class MessagePassing(Policy):
             of_link, balance = (value.t() for value in functional.linear(z, *of_links).unbind(-1))
             of_target = of_target + self.order_of_state(positions).squeeze(-1)
             wanted = of_link + self.order_of_lateness(late.unsqueeze(-1)).squeeze(-1) + of_target.index_select(1, target)
+            if preference is not None:
+                wanted = wanted + preference
             placed = None
             if self.lumps is not None and terms.lumps is not None:
                 theory = late - echelon.index_select(1, target)
@@ -198,7 +214,7 @@ class MessagePassing(Policy):
 
         return decide
 
-    def _terms(self, graph: InventoryGraph, known: Known, fixed_costs: bool) -> _Terms:
+    def _terms(self, graph: InventoryGraph, known: Known, fixed_costs: bool, on_routes: Tensor | None) -> _Terms:
         """What follows from what is known, before any state is seen."""
         source, target = graph.source, graph.target
         into, out_of = flow_shares(graph, known)
@@ -206,6 +222,8 @@ class MessagePassing(Policy):
         spread = cover.deviation[:, target] * known.link_flow
         total = spread.new_zeros(spread.shape[0], graph.nodes).index_add(1, source, spread)
         link_facts, lumps = self.link_facts(link_features(graph, known).transpose(0, 1)), None
+        if on_routes is not None:
+            link_facts = link_facts + on_routes
         if self.lumps is not None and fixed_costs:
             lumps = LumpSizes.of(graph, known)
             link_facts = link_facts + self.lumps.on_links(lumps)
@@ -255,48 +273,3 @@ def _below(graph: InventoryGraph, past: Past) -> Past:
     """Demand of each node and of all below it, per period."""
     size, periods, nodes = past.shape
     return graph.below(past.reshape(size * periods, nodes)).reshape(size, periods, nodes)
-
-
-def node_features(graph: InventoryGraph, known: Known, cover: Cover) -> Float[Tensor, "_ node channel"]:
-    """What is known of each node, without scale [b, N, F]."""
-    parameters, flow = known.parameters, known.node_flow
-    money = _money(graph, known)
-    variation = known.std_demand / known.mean_demand.clamp_min(1e-12) * graph.has_demand
-    values = [
-        parameters.holding_cost / money * 10,
-        parameters.underage_cost / money,
-        parameters.price / money,
-        (known.mean_demand / flow) * graph.has_demand,
-        variation,
-        graph.lost.to(flow.dtype).unsqueeze(0),
-        graph.has_demand.to(flow.dtype).unsqueeze(0),
-        graph.holds_stock.to(flow.dtype).unsqueeze(0),
-        graph.is_supplier.to(flow.dtype).unsqueeze(0),
-        1.0 / graph.inbound.clamp_min(1).to(flow.dtype).unsqueeze(0),
-        cover.fractile,
-        cover.deviation,
-        cover.echelon_periods / 10,
-    ]
-    return torch.stack(torch.broadcast_tensors(*values), dim=-1)
-
-
-def link_features(graph: InventoryGraph, known: Known) -> Float[Tensor, "_ link channel"]:
-    """What is known of each link, without scale [b, E, F]."""
-    parameters = known.parameters
-    values = [
-        parameters.lead_time / 4,
-        parameters.unit_cost / _money(graph, known)[:, graph.target] * 10,
-        known.link_flow / known.node_flow[:, graph.target],
-        graph.is_supplier[graph.source].to(known.link_flow.dtype).unsqueeze(0),
-    ]
-    return torch.stack(torch.broadcast_tensors(*values), dim=-1)
-
-
-def _money(graph: InventoryGraph, known: Known) -> NodeValues:
-    """The unit of money: mean underage cost and price over the customers' locations of a node's network [b, N]; 1 where 0."""
-    lost = (known.parameters.underage_cost + known.parameters.price) * graph.has_demand
-    parts = lost.new_zeros(lost.shape[0], graph.nodes)  # as many as there may be: to count them would make a GPU wait
-    total = parts.index_add(1, graph.component, lost)
-    count = parts.index_add(1, graph.component, graph.has_demand.to(lost.dtype).expand(lost.shape[0], -1))
-    unit = (total / count.clamp_min(1.0))[:, graph.component]
-    return torch.where(unit > 0, unit, 1.0)

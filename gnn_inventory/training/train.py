@@ -110,9 +110,9 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
 
 
 def _started(fresh: Policy, file: Path, graph: InventoryGraph) -> Policy:
-    """The policy of a file, where it is of the same kind, size and places as a fresh one; seeds and lumps may differ."""
+    """The policy of a file, where it is of the same kind, size and places as a fresh one; seeds, lumps and routes may differ."""
     found = load_policy(file)
-    free = {"seed": 0, "lumps": 0}  # the network decides whether there are lumps
+    free = {"seed": 0, "lumps": 0, "routes": 0}  # the network decides whether there are lumps and routes
     settings = [{"policy": policy_name(policy), **policy.config, **free} for policy in (found, fresh)]
     if settings[0] != settings[1]:
         raise InputError(f"{file}: start: got {found}; expected the policy of the recipe, {fresh}")

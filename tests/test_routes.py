@@ -1,0 +1,137 @@
+"""What message passing sees: several sources of a location and what sets them apart, and quantities far from the usual."""
+
+import networkx as nx
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Known, Observation
+from gnn_inventory.policies.features import bounded
+from gnn_inventory.policies.routes import RouteFacts
+from gnn_inventory.rollout import periods
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.run_folder import save_policy
+
+
+def two_ways() -> nx.DiGraph:
+    """supplier -> a, b -> store: a is dear and near, b cheap and far."""
+    network = nx.DiGraph(name="two_ways")
+    network.add_node("supplier", kind="supplier")
+    network.add_nodes_from(["a", "b"], holding_cost=0.2)
+    demand = {"normal": {"mean": 5.0, "std": 1.0, "clip": True}}
+    network.add_node("store", holding_cost=1.0, underage_cost=9.0, unmet_demand="lost", demand=demand)
+    network.add_edge("supplier", "a", lead_time=2, unit_cost=1.0)
+    network.add_edge("supplier", "b", lead_time=3, unit_cost=0.2)
+    network.add_edge("a", "store", lead_time=1)
+    network.add_edge("b", "store", lead_time=2, unit_cost=0.5)
+    return network
+
+
+def by_link(graph, values):
+    ends = zip(graph.source.tolist(), graph.target.tolist(), strict=True)
+    return {(graph.labels[u], graph.labels[v]): float(value) for (u, v), value in zip(ends, values[0], strict=True)}
+
+
+def test_what_sets_the_sources_of_a_location_apart():
+    graph = InventoryGraph.from_network(parse_network(two_ways()))
+    facts = RouteFacts.of(graph, Known.stated(graph).parameters)
+    # a unit in the store has cost 1.0 by a, 0.2 + 0.5 by b; it comes after 2 + 1 periods by a, 3 + 2 by b
+    dearer = {("supplier", "a"): 0.0, ("supplier", "b"): 0.0, ("a", "store"): 0.3, ("b", "store"): 0.0}
+    slower = {("supplier", "a"): 0.0, ("supplier", "b"): 0.0, ("a", "store"): 0.0, ("b", "store"): 2.0}
+    assert by_link(graph, facts.dearer) == pytest.approx(dearer, abs=1e-6)
+    assert by_link(graph, facts.slower) == pytest.approx(slower)
+
+
+def test_a_route_is_the_same_beside_other_networks():
+    graph = InventoryGraph.from_network(parse_network(two_ways()))
+    deep = InventoryGraph.from_network(parse_network(gi.load_network("serial")))
+    union = InventoryGraph.union([deep, graph])
+    facts = RouteFacts.of(union, Known.stated(union).parameters)
+    alone = RouteFacts.of(graph, Known.stated(graph).parameters)
+    assert torch.equal(facts.dearer[:, deep.links :], alone.dearer)
+    assert torch.equal(facts.slower[:, deep.links :], alone.slower)
+    assert not facts.dearer[:, : deep.links].any()
+    assert not facts.slower[:, : deep.links].any()
+
+
+def rolled(policy, network):
+    source = SyntheticDemand(parse_network(network), 0, "train")
+    return source.graph, list(periods(policy, source.graph, source.sample(0, 8, 12)))
+
+
+@torch.no_grad()
+def test_untrained_message_passing_orders_less_by_a_dearer_route():
+    graph = InventoryGraph.from_network(parse_network(two_ways()))
+    policy = gi.MessagePassing()
+    policy.fit_to(graph)
+    assert policy.config["routes"] == 1
+    blind = gi.MessagePassing(**{**policy.config, "routes": 0})
+    ordered = []
+    for one in (policy, blind):
+        _, seen = rolled(one, two_ways())
+        ordered.append(by_link(graph, torch.stack([period.orders.mean(0) for period in seen]).sum(0, keepdim=True)))
+    assert ordered[0]["a", "store"] < ordered[1]["a", "store"]
+    assert ordered[0]["b", "store"] > ordered[1]["b", "store"]
+
+
+@torch.no_grad()
+def test_where_no_location_has_a_choice_routes_change_no_bit():
+    network = gi.one_warehouse(stores=3)
+    plain = gi.MessagePassing()
+    plain.fit_to(InventoryGraph.from_network(parse_network(network)))
+    assert plain.routes is None
+    assert plain.config["routes"] == 0
+    knowing = gi.MessagePassing(**{**plain.config, "routes": 1})
+    knowing.routes.facts.weight.fill_(0.3)
+    for one, other in zip(rolled(plain, network)[1], rolled(knowing, network)[1], strict=True):
+        assert torch.equal(one.orders, other.orders)
+
+
+def test_what_routes_have_learnt_is_trained_saved_and_read(tmp_path):
+    policy = gi.MessagePassing()
+    policy.fit_to(InventoryGraph.from_network(parse_network(two_ways())))
+    _, seen = rolled(policy, two_ways())
+    sum(period.outcome.cost.mean() for period in seen).backward()
+    assert policy.routes.facts.weight.grad.abs().sum() > 0
+    assert policy.routes.preference.weight.grad.abs().sum() > 0
+    with torch.no_grad():
+        policy.routes.facts.weight.fill_(0.1)
+        save_policy(policy, tmp_path / "policy.safetensors")
+        read = gi.load_policy(tmp_path / "policy.safetensors")
+        for one, other in zip(rolled(policy, two_ways())[1], rolled(read, two_ways())[1], strict=True):
+            assert torch.equal(one.orders, other.orders)
+
+
+def test_far_out_ever_less_of_more_is_seen():
+    seen = torch.tensor([0.0, -3.5, 8.0, 16.0, -24.0, 1e6], dtype=torch.float64, requires_grad=True)
+    # as it is up to 8; 8 + 8 / (1 + 8 / 8); -8 - 16 / (1 + 16 / 8); towards 16
+    assert bounded(seen).tolist() == pytest.approx([0.0, -3.5, 8.0, 12.0, -8 - 16 / 3, 16.0], abs=1e-4)
+    bounded(seen).sum().backward()
+    assert seen.grad.tolist() == pytest.approx([1.0, 1.0, 1.0, 1 / 4, 1 / 9, 0.0], abs=1e-6)
+
+
+@torch.no_grad()
+def test_whoever_lacks_much_orders_whatever_was_learnt():
+    """Weights that let the rounds order ever less the more is lacking: beyond the bounds the linear term wins."""
+    network = nx.DiGraph(name="starved")
+    network.add_node("supplier", kind="supplier")
+    demand = {"normal": {"mean": 5.0, "std": 1.0, "clip": True}}
+    network.add_node("store", holding_cost=1.0, underage_cost=9.0, unmet_demand="backlogged", demand=demand)
+    network.add_edge("supplier", "store", lead_time=1)
+    policy = gi.MessagePassing(rounds=0)
+    policy.node_state.weight.zero_()
+    policy.node_state.weight[0, 1] = -1.0  # of the position: what is lacking
+    policy.order_of_target.weight.zero_()
+    policy.order_of_target.weight[0, 0] = -2.0  # twice what the linear term adds
+    graph = InventoryGraph.from_network(parse_network(network))
+    seen = Observation(
+        on_hand=torch.tensor([[-200.0, 0.0], [-15.0, 0.0]]),
+        in_transit=torch.zeros(2, 1, graph.slots),
+        past_demand=torch.zeros(2, 0, 2),
+        calendar=torch.zeros(0),
+    )
+    orders = policy(graph, seen, Known.stated(graph)).orders
+    assert orders[0, 0] > 5 * orders[1, 0]
+    assert orders[0, 0] > 20.0
