@@ -180,25 +180,28 @@ class InventoryGraph(Data):
         """Costs and lead times that all scenarios share, [1, N] and [1, E]; lowest of the range where they differ."""
         return Parameters(**{name: getattr(self, name).unsqueeze(0) for name in PARAMETERS})
 
-    def flows(self, mean_demand: NodeValues) -> tuple[NodeValues, LinkValues]:
+    def flows(self, mean_demand: NodeValues, shares: LinkValues | None = None) -> tuple[NodeValues, LinkValues]:
         """The mean demand that flows through each node and link, per period, given the customers' mean demand.
 
         A node's flow is its customers' demand and the flow of its links; where several links enter a node, they share its
-        flow equally. A flow of 0 is given as 1, so that it can serve as a unit.
+        flow equally, or by the shares given [b, E]. A flow of 0 is given as 1, so that it can serve as a unit.
 
         Returns:
             node flow [b, N] and link flow [b, E], units per period.
         """
-        node_flow = self.below(mean_demand.clamp_min(0.0))
-        link_flow = node_flow.index_select(1, self.target) * self._shares(node_flow.dtype)
+        node_flow = self.below(mean_demand.clamp_min(0.0), shares)
+        link_flow = node_flow.index_select(1, self.target) * (self._shares(node_flow.dtype) if shares is None else shares)
         return torch.where(node_flow > 0, node_flow, 1.0), torch.where(link_flow > 0, link_flow, 1.0)
 
-    def below(self, values: NodeValues) -> NodeValues:
-        """The sum of a value over each node and all that it supplies; where several links enter a node, each has a part of it."""
-        share, total = self._shares(values.dtype), values
+    def below(self, values: NodeValues, shares: LinkValues | None = None) -> NodeValues:
+        """The sum of a value over each node and all that it supplies; where several links enter a node, each has a part of it.
+
+        The parts are equal, or the shares given [b, E].
+        """
+        share, total = self._shares(values.dtype) if shares is None else shares, values
         for _ in range(int(self.depth)):
             below = total.index_select(1, self.target) * share
-            total = values.scatter_add(1, self.source.expand_as(below), below)
+            total = values.expand(below.shape[0], -1).scatter_add(1, self.source.expand_as(below), below)
         return total
 
     def _shares(self, dtype: torch.dtype) -> Tensor:

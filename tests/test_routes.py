@@ -1,5 +1,7 @@
 """What message passing sees: several sources of a location and what sets them apart, and quantities far from the usual."""
 
+import math
+
 import networkx as nx
 import pytest
 import torch
@@ -8,7 +10,7 @@ import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known, Observation
-from gnn_inventory.policies.features import bounded
+from gnn_inventory.policies.features import bounded, unit_of_money
 from gnn_inventory.policies.routes import RouteFacts
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
@@ -29,6 +31,11 @@ def two_ways() -> nx.DiGraph:
     return network
 
 
+def facts_of(graph):
+    known = Known.stated(graph)
+    return RouteFacts.of(graph, known.parameters, unit_of_money(graph, known))
+
+
 def by_link(graph, values):
     ends = zip(graph.source.tolist(), graph.target.tolist(), strict=True)
     return {(graph.labels[u], graph.labels[v]): float(value) for (u, v), value in zip(ends, values[0], strict=True)}
@@ -36,24 +43,36 @@ def by_link(graph, values):
 
 def test_what_sets_the_sources_of_a_location_apart():
     graph = InventoryGraph.from_network(parse_network(two_ways()))
-    facts = RouteFacts.of(graph, Known.stated(graph).parameters)
+    facts = facts_of(graph)
     # a unit in the store has cost 1.0 by a, 0.2 + 0.5 by b; it comes after 2 + 1 periods by a, 3 + 2 by b
-    dearer = {("supplier", "a"): 0.0, ("supplier", "b"): 0.0, ("a", "store"): 0.3, ("b", "store"): 0.0}
+    # a lost sale costs 9: 0.3 are 0.3 / 0.9 tenths of it
+    dearer = {("supplier", "a"): 0.0, ("supplier", "b"): 0.0, ("a", "store"): 0.3 / 0.9, ("b", "store"): 0.0}
     slower = {("supplier", "a"): 0.0, ("supplier", "b"): 0.0, ("a", "store"): 0.0, ("b", "store"): 2.0}
     assert by_link(graph, facts.dearer) == pytest.approx(dearer, abs=1e-6)
     assert by_link(graph, facts.slower) == pytest.approx(slower)
+    # with lead times, 0.15 of the holding cost each: by a 1 + 0.15 (2 x 0.2 + 1), by b 0.7 + 0.15 (3 x 0.2 + 2): 0.12 dearer by a
+    weights = math.exp(-4 * 0.12 / 0.9) + 0.05, 1.05
+    shares = {("supplier", "a"): 1.0, ("supplier", "b"): 1.0, ("a", "store"): weights[0] / sum(weights)}
+    shares["b", "store"] = 1 - shares["a", "store"]
+    assert by_link(graph, facts.shares) == pytest.approx(shares)
+    known = Known.stated(graph).shared(graph, facts.shares)
+    flow = dict(zip(graph.labels, known.node_flow[0].tolist(), strict=True))
+    mean = float(Known.stated(graph).mean_demand.sum())
+    assert flow["a"] == pytest.approx(mean * shares["a", "store"])
+    assert flow["supplier"] == pytest.approx(mean)
 
 
 def test_a_route_is_the_same_beside_other_networks():
     graph = InventoryGraph.from_network(parse_network(two_ways()))
     deep = InventoryGraph.from_network(parse_network(gi.load_network("serial")))
     union = InventoryGraph.union([deep, graph])
-    facts = RouteFacts.of(union, Known.stated(union).parameters)
-    alone = RouteFacts.of(graph, Known.stated(graph).parameters)
+    facts, alone = facts_of(union), facts_of(graph)
     assert torch.equal(facts.dearer[:, deep.links :], alone.dearer)
     assert torch.equal(facts.slower[:, deep.links :], alone.slower)
     assert not facts.dearer[:, : deep.links].any()
     assert not facts.slower[:, : deep.links].any()
+    assert torch.equal(facts.shares[:, deep.links :], alone.shares)
+    assert (facts.shares[:, : deep.links] == 1.0).all()
 
 
 def rolled(policy, network):
@@ -95,7 +114,6 @@ def test_what_routes_have_learnt_is_trained_saved_and_read(tmp_path):
     _, seen = rolled(policy, two_ways())
     sum(period.outcome.cost.mean() for period in seen).backward()
     assert policy.routes.facts.weight.grad.abs().sum() > 0
-    assert policy.routes.preference.weight.grad.abs().sum() > 0
     with torch.no_grad():
         policy.routes.facts.weight.fill_(0.1)
         save_policy(policy, tmp_path / "policy.safetensors")

@@ -131,7 +131,7 @@ def test_early_stopping_ends_before_the_last_epoch(quick, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(catalogue("training")))
 def test_every_recipe_of_the_catalogue_runs(name, tmp_path):
-    size = ["scenarios=8", "batch=8", "epochs=1", "dev_scenarios=9", "networks=2", "dev_networks=9"]
+    size = ["scenarios=8", "batch=8", "epochs=1", "dev_scenarios=12", "networks=2", "dev_networks=12"]
     changes = [f"training.{setting}" for setting in size]
     if name.startswith("favorita"):
         random = torch.Generator().manual_seed(0)

@@ -26,6 +26,7 @@ class Known:
         parameters: costs and lead times.
         mean_demand, std_demand: of the customers' demand per period [1 or B, N], units.
         node_flow, link_flow: mean demand that flows through each node [1 or B, N] and link [1 or B, E], units per period.
+        shares: of each link in the flow into its target, as the policy expects it [1 or B, E]; None: sources share it equally.
     """
 
     parameters: Parameters
@@ -33,6 +34,7 @@ class Known:
     std_demand: NodeValues
     node_flow: NodeValues
     link_flow: LinkValues
+    shares: LinkValues | None = None
 
     @classmethod
     def of(cls, graph: InventoryGraph, scenarios: Scenarios) -> "Known":
@@ -49,7 +51,11 @@ class Known:
     def from_past(self, graph: InventoryGraph, past: Past) -> "Known":
         """The same costs and lead times, with mean and standard deviation of past demand [B, W, N], W > 1."""
         mean = mean_seen(past, graph.has_demand)
-        return Known(self.parameters, mean, past.std(1), *graph.flows(mean))
+        return Known(self.parameters, mean, past.std(1), *graph.flows(mean, self.shares), self.shares)
+
+    def shared(self, graph: InventoryGraph, shares: LinkValues) -> "Known":
+        """The same, with the flows that follow where sources share their target's flow so [1 or B, E]."""
+        return Known(self.parameters, self.mean_demand, self.std_demand, *graph.flows(self.mean_demand, shares), shares)
 
 
 @dataclass(frozen=True)

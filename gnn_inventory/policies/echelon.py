@@ -58,8 +58,8 @@ class Cover:
         echelon_periods = echelon_position(graph, periods, out_of)
         deviation = _deviation(graph, known, longest)
         wait = torch.where(graph.lost, periods.sqrt(), 1.0)
-        lost = graph.below(mean * (parameters.underage_cost + parameters.price) / wait) / flow
-        held_below = graph.below(mean * parameters.holding_cost) / flow
+        lost = graph.below(mean * (parameters.underage_cost + parameters.price) / wait, known.shares) / flow
+        held_below = graph.below(mean * parameters.holding_cost, known.shares) / flow
         own = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
         above = torch.zeros_like(own).scatter_reduce(
             1, graph.target.expand(own.shape[0], -1), own[:, graph.source], "amin", include_self=False
@@ -75,7 +75,7 @@ def _deviation(graph: InventoryGraph, known: Known, longest: NodeValues) -> Node
     Goods on the way to a node are for all below it: over this time their demands pool, taken for half correlated. What has
     left it is for one place: the deviations over the later times add up.
     """
-    pooled = longest * (graph.below(known.std_demand) ** 2 + graph.below(known.std_demand**2)) / 2
+    pooled = longest * (graph.below(known.std_demand, known.shares) ** 2 + graph.below(known.std_demand**2, known.shares)) / 2
     into = known.link_flow / known.node_flow[:, graph.target]
     deviation = (pooled + known.std_demand**2).sqrt()
     for step in range(int(graph.depth) - 1):

@@ -53,8 +53,9 @@ class LumpSizes:
     def of(cls, graph: InventoryGraph, known: Known) -> "LumpSizes":
         """The sizes on a network."""
         parameters, mean, flow = known.parameters, known.mean_demand.clamp_min(0.0), known.node_flow
-        lost = graph.below(mean * (parameters.underage_cost + parameters.price)) / flow
-        held = torch.where(graph.holds_stock, parameters.holding_cost, graph.below(mean * parameters.holding_cost) / flow)
+        lost = graph.below(mean * (parameters.underage_cost + parameters.price), known.shares) / flow
+        held_below = graph.below(mean * parameters.holding_cost, known.shares) / flow
+        held = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
         lost, held = lost.clamp_min(1e-9)[:, graph.target], held.clamp_min(1e-9)[:, graph.target]
         size = (2 * parameters.fixed_cost / known.link_flow * (1 / held + 1 / lost)).sqrt()
         return cls(size.clamp_max(LARGEST), lost / (lost + held))

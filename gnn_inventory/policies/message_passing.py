@@ -69,8 +69,8 @@ class MessagePassing(Policy):
         calendar: channels of the calendar that it looks at.
         lumps: 1: it has weights for links with a fixed cost, which training gives it where its network has one; 0: it has none, and
             takes no notice of fixed costs.
-        routes: 1: it has weights for what sets several sources of a location apart, which training gives it where its network has
-            such; 0: it has none, and sees of a source what is known of the link and its ends alone.
+        routes: 1: it expects the flow into a location with several sources by their routes (`RouteFacts`), and has weights for what
+            sets them apart, which training gives it where its network has such; 0: it expects equal parts, and has none.
         seed: of the initial weights.
     """
 
@@ -153,10 +153,10 @@ class MessagePassing(Policy):
         source, target, slots = graph.source, graph.target, graph.slots
         fixed = self.lumps is not None and bool((known.parameters.fixed_cost != 0).any())
         several = bool((graph.inbound > 1).any())
-        on_routes, preference = None, None
+        on_routes = None
         if self.routes is not None and several:
-            facts, money = RouteFacts.of(graph, known.parameters), unit_of_money(graph, known)[:, target]
-            on_routes, preference = self.routes(facts, money)
+            routes = RouteFacts.of(graph, known.parameters, unit_of_money(graph, known))
+            on_routes, known = self.routes(routes), known.shared(graph, routes.shares)
         before = None if self.recent else self._terms(graph, known, fixed, on_routes)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots
@@ -180,9 +180,9 @@ class MessagePassing(Policy):
             stock = bounded(torch.cat([on_hand.unsqueeze(-1), positions, inbound], dim=-1))
             parts = [stock, *_empty(inbound, pad)]
             if self.recent:
-                parts.append(_below(graph, recent).transpose(1, 2) / terms.node_flow.unsqueeze(-1))
+                parts.append(_below(graph, recent, known.shares).transpose(1, 2) / terms.node_flow.unsqueeze(-1))
             if self.season:
-                parts.append(self._season(graph, seen.past_demand))
+                parts.append(self._season(graph, seen.past_demand, known.shares))
             if self.calendar:
                 parts.append(seen.calendar.expand(*on_hand.shape, -1))
             x = functional.silu(terms.node_facts + self.node_state(torch.cat(parts, dim=-1).transpose(0, 1)))
@@ -199,8 +199,6 @@ class MessagePassing(Policy):
             of_link, balance = (value.t() for value in functional.linear(z, *of_links).unbind(-1))
             of_target = of_target + self.order_of_state(positions).squeeze(-1)
             wanted = of_link + self.order_of_lateness(late.unsqueeze(-1)).squeeze(-1) + of_target.index_select(1, target)
-            if preference is not None:
-                wanted = wanted + preference
             placed = None
             if self.lumps is not None and terms.lumps is not None:
                 theory = late - echelon.index_select(1, target)
@@ -242,10 +240,12 @@ class MessagePassing(Policy):
             lumps=lumps,
         )
 
-    def _season(self, graph: InventoryGraph, past: Past) -> Float[Tensor, "scenario node channel"]:
+    def _season(
+        self, graph: InventoryGraph, past: Past, shares: LinkValues | None = None
+    ) -> Float[Tensor, "scenario node channel"]:
         """Demand below each node a season ago, from now on, over the mean of the window before, less 1."""
-        base = _below(graph, past[:, : self.recent]).mean(1).clamp_min(1.0 / self.recent)
-        then = _below(graph, past[:, self.recent : self.recent + 2 * self.slots])
+        base = _below(graph, past[:, : self.recent], shares).mean(1).clamp_min(1.0 / self.recent)
+        then = _below(graph, past[:, self.recent : self.recent + 2 * self.slots], shares)
         return (then.transpose(1, 2) / base.unsqueeze(-1) - 1.0).clamp(-1.0, LARGEST_RISE)
 
     def __repr__(self) -> str:
@@ -269,7 +269,9 @@ def _side_by_side(*layers: nn.Linear) -> tuple[Tensor, Tensor]:
     return torch.cat(weights), torch.cat(biases)
 
 
-def _below(graph: InventoryGraph, past: Past) -> Past:
+def _below(graph: InventoryGraph, past: Past, shares: LinkValues | None) -> Past:
     """Demand of each node and of all below it, per period."""
     size, periods, nodes = past.shape
-    return graph.below(past.reshape(size * periods, nodes)).reshape(size, periods, nodes)
+    if shares is not None and shares.shape[0] > 1:
+        shares = shares.repeat_interleave(periods, dim=0)
+    return graph.below(past.reshape(size * periods, nodes), shares).reshape(size, periods, nodes)

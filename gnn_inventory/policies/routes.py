@@ -10,23 +10,39 @@ from gnn_inventory.types import LinkValues, NodeValues
 
 __all__ = ["RouteFacts", "Routes"]
 
+COST_OF_TIME = 0.15
+"""Of the holding cost of a link's target, per period of lead time: about what a longer lead time adds to the safety stock of a unit."""
+SHARPNESS = 4.0
+"""How fast the expected share of a source falls with what it is dearer, per tenth of a lost sale."""
+LEAST = 0.05
+"""Added to every source's weight, so that even the dearest has a unit to order in."""
+
 
 @dataclass(frozen=True)
 class RouteFacts:
-    """What sets a link apart from the others into its target, each [b, E], 0 where no other is better.
+    """What sets a link apart from the others into its target, each [b, E].
 
     Attributes:
-        dearer: unit costs from the supplier on by this link, along its cheapest route, beyond the cheapest route to its target, money.
+        dearer: unit costs from the supplier on by this link, along its cheapest route, beyond the cheapest route to its target, in
+            tenths of a lost sale; 0 where no other is cheaper.
         slower: lead times from the supplier on by this link, along its quickest route, beyond the quickest to its target, periods.
+        shares: of each link in the flow into its target, as is expected before anything is learnt: a softmax of what its route is
+            dearer, lead times counted at `COST_OF_TIME`; equal where nothing sets the sources apart.
     """
 
     dearer: LinkValues
     slower: LinkValues
+    shares: LinkValues
 
     @classmethod
-    def of(cls, graph: InventoryGraph, parameters: Parameters) -> "RouteFacts":
-        """The facts of a network."""
-        return cls(_beyond_least(graph, parameters.unit_cost), _beyond_least(graph, parameters.lead_time))
+    def of(cls, graph: InventoryGraph, parameters: Parameters, money: NodeValues) -> "RouteFacts":
+        """The facts of a network, in a unit of money of each node [b, N]."""
+        tenth, target = money[:, graph.target] / 10, graph.target
+        waiting = COST_OF_TIME * parameters.holding_cost[:, target] * parameters.lead_time
+        weights = torch.exp(-SHARPNESS * _beyond_least(graph, parameters.unit_cost + waiting) / tenth) + LEAST
+        total = weights.new_zeros(weights.shape[0], graph.nodes).index_add(1, target, weights)
+        dearer = _beyond_least(graph, parameters.unit_cost) / tenth
+        return cls(dearer, _beyond_least(graph, parameters.lead_time), weights / total[:, target])
 
 
 def _beyond_least(graph: InventoryGraph, length: LinkValues) -> LinkValues:
@@ -39,10 +55,7 @@ def _beyond_least(graph: InventoryGraph, length: LinkValues) -> LinkValues:
 
 
 class Routes(nn.Module):
-    """What a policy makes of `RouteFacts`: the facts of each link, and a preference among sources.
-
-    Training starts at ordering less of a dearer source by what it is dearer, in tenths of a lost sale and units of the mean flow; no
-    random number is drawn, and links without an alternative are as they were.
+    """What the facts of a link gain from `RouteFacts`; they start at nothing, and no random number is drawn.
 
     Args:
         width: channels per link.
@@ -51,17 +64,9 @@ class Routes(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.facts = nn.Linear(2, width, bias=False)
-        self.preference = nn.Linear(2, 1, bias=False)
-        with torch.no_grad():
-            self.facts.weight.zero_()
-            self.preference.weight.copy_(torch.tensor([[-1.0, 0.0]]))
+        nn.init.zeros_(self.facts.weight)
 
-    def forward(self, facts: RouteFacts, money: LinkValues) -> tuple[Tensor, LinkValues]:
-        """What is added to the facts of each link [E, b, F], and to what is wanted on it, in units of its mean flow [b, E].
-
-        Args:
-            facts: of the network's links.
-            money: unit of money of each link [b, E].
-        """
-        values = torch.stack(torch.broadcast_tensors(facts.dearer / money * 10, facts.slower / 4), dim=-1)
-        return self.facts(values.transpose(0, 1)), self.preference(values).squeeze(-1)
+    def forward(self, routes: RouteFacts) -> Tensor:
+        """What is added to the facts of each link [E, b, F]."""
+        values = torch.stack(torch.broadcast_tensors(routes.dearer, routes.slower / 4), dim=-1)
+        return self.facts(values.transpose(0, 1))
