@@ -11,7 +11,7 @@ from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known, Observation
 from gnn_inventory.policies.features import bounded, unit_of_money
-from gnn_inventory.policies.routes import RouteFacts
+from gnn_inventory.policies.routes import RouteFacts, Routes
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.run_folder import save_policy
@@ -93,6 +93,26 @@ def test_untrained_message_passing_orders_less_by_a_dearer_route():
         ordered.append(by_link(graph, torch.stack([period.orders.mean(0) for period in seen]).sum(0, keepdim=True)))
     assert ordered[0]["a", "store"] < ordered[1]["a", "store"]
     assert ordered[0]["b", "store"] > ordered[1]["b", "store"]
+
+
+@torch.no_grad()
+def test_what_the_rounds_see_moves_an_order_from_one_source_to_the_others():
+    """Shares s become s exp(8 tanh(a / 8)), divided by their sum over the sources of a location."""
+    graph = InventoryGraph.from_network(parse_network(two_ways()))
+    facts = facts_of(graph)
+    routes = Routes(width=1)
+    assert torch.allclose(routes.leaning(graph, facts.shares, torch.randn(graph.links, 3, 1)), torch.ones(3, graph.links))
+    routes.choice.weight.fill_(1.0)
+    asked = {("a", "store"): 2.0, ("b", "store"): -100.0, ("supplier", "a"): 5.0, ("supplier", "b"): -5.0}
+    ends = [(graph.labels[u], graph.labels[v]) for u, v in zip(graph.source.tolist(), graph.target.tolist(), strict=True)]
+    z = torch.tensor([asked[link] for link in ends]).reshape(-1, 1, 1)
+    share = by_link(graph, facts.shares)
+    by_a = share["a", "store"] * math.exp(8 * math.tanh(2 / 8))
+    by_b = share["b", "store"] * math.exp(-8)
+    expected = {("supplier", "a"): 1.0, ("supplier", "b"): 1.0}
+    expected["a", "store"] = by_a / (by_a + by_b) / share["a", "store"]
+    expected["b", "store"] = by_b / (by_a + by_b) / share["b", "store"]
+    assert by_link(graph, routes.leaning(graph, facts.shares, z)) == pytest.approx(expected, rel=1e-5)
 
 
 @torch.no_grad()

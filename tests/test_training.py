@@ -267,7 +267,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(quick, tmp_path):
         gi.train_recipe(gi.load_recipe(quick, ["training.learning_rate=0.1"]), RunFolder(tmp_path / "run"), resume=True)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd", "muon"])
 def test_every_optimiser_trains_and_resumes(optimiser, quick, tmp_path):
     """Stopped after the first of two epochs and resumed, it ends where two epochs at once end."""
     recipe = gi.load_recipe(quick, [f"training.optimiser={optimiser}", "training.epochs=2"])

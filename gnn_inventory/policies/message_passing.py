@@ -1,6 +1,7 @@
 """Message passing on the supply network: the same weights run on any graph."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -153,10 +154,11 @@ class MessagePassing(Policy):
         source, target, slots = graph.source, graph.target, graph.slots
         fixed = self.lumps is not None and bool((known.parameters.fixed_cost != 0).any())
         several = bool((graph.inbound > 1).any())
-        on_routes = None
+        on_routes, leaning = None, None
         if self.routes is not None and several:
             routes = RouteFacts.of(graph, known.parameters, unit_of_money(graph, known))
             on_routes, known = self.routes(routes), known.shared(graph, routes.shares)
+            leaning = partial(self.routes.leaning, graph, routes.shares)
         before = None if self.recent else self._terms(graph, known, fixed, on_routes)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots
@@ -203,11 +205,12 @@ class MessagePassing(Policy):
             if self.lumps is not None and terms.lumps is not None:
                 theory = late - echelon.index_select(1, target)
                 wanted, placed = self.lumps(graph, terms.lumps, theory, wanted, terms.node_facts, terms.link_facts)
-            orders = _placed(functional.softplus(wanted, beta=SHARPNESS) * terms.link_flow, placed)
+            unit = terms.link_flow if leaning is None else terms.link_flow * leaning(z)
+            orders = _placed(functional.softplus(wanted, beta=SHARPNESS) * unit, placed)
             short = torch.zeros_like(on_hand).scatter_add(1, source.expand_as(orders), orders) - seen.on_hand.clamp_min(0.0)
             short = torch.where(graph.holds_stock, short.clamp_min(0.0), short).masked_fill(graph.is_supplier, 0.0)
             cut = balance * terms.burden * short.index_select(1, source)
-            orders = _placed(functional.softplus(wanted - cut / terms.link_flow, beta=SHARPNESS) * terms.link_flow, placed)
+            orders = _placed(functional.softplus(wanted - cut / unit, beta=SHARPNESS) * unit, placed)
             return Desired(orders, functional.softplus(keep, beta=SHARPNESS) * terms.node_flow, placed=placed)
 
         return decide

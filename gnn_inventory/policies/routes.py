@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gnn_inventory.graph import InventoryGraph, Parameters
-from gnn_inventory.types import LinkValues, NodeValues
+from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues
 
 __all__ = ["RouteFacts", "Routes"]
 
@@ -16,6 +16,9 @@ SHARPNESS = 4.0
 """How fast the expected share of a source falls with what it is dearer, per tenth of a lost sale."""
 LEAST = 0.05
 """Added to every source's weight, so that even the dearest has a unit to order in."""
+
+LARGEST_LEANING = 8.0
+"""Of the logarithm of a source's share in what is ordered, from what was expected."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ def _beyond_least(graph: InventoryGraph, length: LinkValues) -> LinkValues:
 
 
 class Routes(nn.Module):
-    """What the facts of a link gain from `RouteFacts`; they start at nothing, and no random number is drawn.
+    """What the facts of a link gain from `RouteFacts`, and by how much more than its expected share is ordered on it.
+
+    Both start at nothing, and no random number is drawn.
 
     Args:
         width: channels per link.
@@ -63,10 +68,21 @@ class Routes(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.facts = nn.Linear(2, width, bias=False)
+        self.facts, self.choice = nn.Linear(2, width, bias=False), nn.Linear(width, 1, bias=False)
         nn.init.zeros_(self.facts.weight)
+        nn.init.zeros_(self.choice.weight)
 
     def forward(self, routes: RouteFacts) -> Tensor:
         """What is added to the facts of each link [E, b, F]."""
         values = torch.stack(torch.broadcast_tensors(routes.dearer, routes.slower / 4), dim=-1)
         return self.facts(values.transpose(0, 1))
+
+    def leaning(self, graph: InventoryGraph, shares: LinkValues, z: Float[Tensor, "link scenario channel"]) -> LinkPerScenario:
+        """Each link's share in what its target orders, as the rounds see it, over the share expected [B, E].
+
+        A source may so be left out at any shortage, which what is added to its orders cannot say.
+        """
+        asked = self.choice(z).squeeze(-1).t()
+        weights = shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
+        total = weights.new_zeros(len(weights), graph.nodes).scatter_add(1, graph.target.expand_as(weights), weights)
+        return weights / (total.index_select(1, graph.target) * shares)

@@ -49,7 +49,8 @@ class Training(Strict):
         batch: scenarios per step, B.
         networks: drawn per step, where a recipe trains on a distribution of networks; the batch is divided among them.
         epochs: passes over the scenarios.
-        optimiser: adam, adamw or sgd, with torch's defaults but for the learning rate.
+        optimiser: adam, adamw or sgd, with torch's defaults but for the learning rate; or muon (torch >= 2.9), which steps matrices by
+            their orthogonalised momentum and all else by adam.
         learning_rate: its peak.
         schedule: `one_cycle` (up, then down to nothing) or `constant`.
         gradient_clip: largest norm of the gradient.
@@ -87,7 +88,7 @@ class Training(Strict):
     batch: Count = 1024
     networks: Few = 8
     epochs: Count = 40
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd", "muon"] = "adam"
     learning_rate: Rate = 3e-3
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     gradient_clip: Rate = 1.0

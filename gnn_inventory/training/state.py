@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,17 +10,12 @@ from torch import Tensor
 from gnn_inventory.errors import InputError
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.training.judgement import Judgement
+from gnn_inventory.training.optimiser import Optimiser
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.service import next_multiplier, next_price, shortfall
 from gnn_inventory.training.settings import Training
 
 __all__ = ["TrainingState"]
-
-OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
 
 
 class TrainingState:
@@ -44,7 +38,7 @@ class TrainingState:
 
     def __init__(self, policy: Policy, settings: Training, steps: int) -> None:
         self.policy, self.settings, self.steps = policy, settings, steps
-        self.optimiser = OPTIMISERS[settings.optimiser](policy.parameters(), lr=settings.learning_rate)
+        self.optimiser = Optimiser(policy, settings)
         self.kept = copy.deepcopy(policy) if settings.average else policy
         self.best: dict[str, Tensor] = {}
         self.epoch, self.step, self.best_epoch, self.best_dev = 0, 0, 0, math.inf
@@ -70,9 +64,7 @@ class TrainingState:
         Args:
             fill_rate: of the batch.
         """
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate
-        self.optimiser.step()
+        self.optimiser.step(self.learning_rate)
         if fill_rate is not None:
             part = self.learning_rate / self.settings.learning_rate
             self.multiplier = next_multiplier(self.multiplier, self.settings, fill_rate, part)
@@ -104,8 +96,7 @@ class TrainingState:
         if self.kept is not self.policy:
             tensors |= {f"kept.{name}": value.detach().cpu() for name, value in self.kept.state_dict().items()}
         tensors |= {f"best.{name}": value.cpu() for name, value in self.best.items()}
-        for number, values in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{key}": value.cpu() for key, value in values.items()}
+        tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
         progress: dict[str, Any] = {
             "epoch": self.epoch,
             "step": self.step,
@@ -122,7 +113,6 @@ class TrainingState:
             InputError: it is of another policy.
         """
         parts: dict[str, dict[str, Tensor]] = {"policy": {}, "kept": {}, "best": {}, "optimiser": {}}
-        state = self.optimiser.state_dict()
         try:
             for name, value in tensors.items():
                 part, _, rest = name.partition(".")
@@ -130,10 +120,7 @@ class TrainingState:
             self.policy.load_state_dict(parts["policy"])
             if self.kept is not self.policy:
                 self.kept.load_state_dict(parts["kept"])
-            for name, value in parts["optimiser"].items():
-                number, _, key = name.partition(".")
-                state["state"].setdefault(int(number), {})[key] = value
-            self.optimiser.load_state_dict(state)
+            self.optimiser.restore(parts["optimiser"])
             self.epoch, self.step = progress["epoch"], progress["step"]
             self.best_dev, self.best_epoch = progress["best_dev"], progress["best_epoch"]
             self.best_fill_rate = progress["best_fill_rate"]
