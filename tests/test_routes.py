@@ -97,22 +97,26 @@ def test_untrained_message_passing_orders_less_by_a_dearer_route():
 
 @torch.no_grad()
 def test_what_the_rounds_see_moves_an_order_from_one_source_to_the_others():
-    """Shares s become s exp(8 tanh(a / 8)), divided by their sum over the sources of a location."""
+    """Shares s become s exp(8 tanh(a / 8)), divided by their sum over the sources of a location; a starts at -2 for what is a tenth dearer."""
     graph = InventoryGraph.from_network(parse_network(two_ways()))
     facts = facts_of(graph)
     routes = Routes(width=1)
-    assert torch.allclose(routes.leaning(graph, facts.shares, torch.randn(graph.links, 3, 1)), torch.ones(3, graph.links))
+    start = by_link(graph, routes.leaning(graph, facts, torch.randn(graph.links, 3, 1)))
+    share = by_link(graph, facts.shares)
+    by_a, by_b = share["a", "store"] * math.exp(8 * math.tanh(-2 * 0.3 / 0.9 / 8)), share["b", "store"]
+    assert start["a", "store"] == pytest.approx(by_a / (by_a + by_b) / share["a", "store"])
+    assert start["supplier", "a"] == pytest.approx(1.0)
+    routes.preference.weight.copy_(torch.tensor([[0.0, 1.0]]))  # b is 2 periods slower: 2 / 4 for it
     routes.choice.weight.fill_(1.0)
-    asked = {("a", "store"): 2.0, ("b", "store"): -100.0, ("supplier", "a"): 5.0, ("supplier", "b"): -5.0}
+    asked = {("a", "store"): 2.0, ("b", "store"): -3.0, ("supplier", "a"): 5.0, ("supplier", "b"): -5.0}
     ends = [(graph.labels[u], graph.labels[v]) for u, v in zip(graph.source.tolist(), graph.target.tolist(), strict=True)]
     z = torch.tensor([asked[link] for link in ends]).reshape(-1, 1, 1)
-    share = by_link(graph, facts.shares)
     by_a = share["a", "store"] * math.exp(8 * math.tanh(2 / 8))
-    by_b = share["b", "store"] * math.exp(-8)
+    by_b = share["b", "store"] * math.exp(8 * math.tanh((0.5 - 3.0) / 8))
     expected = {("supplier", "a"): 1.0, ("supplier", "b"): 1.0}
     expected["a", "store"] = by_a / (by_a + by_b) / share["a", "store"]
     expected["b", "store"] = by_b / (by_a + by_b) / share["b", "store"]
-    assert by_link(graph, routes.leaning(graph, facts.shares, z)) == pytest.approx(expected, rel=1e-5)
+    assert by_link(graph, routes.leaning(graph, facts, z)) == pytest.approx(expected, rel=1e-5)
 
 
 @torch.no_grad()

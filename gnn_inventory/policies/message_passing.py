@@ -158,7 +158,7 @@ class MessagePassing(Policy):
         if self.routes is not None and several:
             routes = RouteFacts.of(graph, known.parameters, unit_of_money(graph, known))
             on_routes, known = self.routes(routes), known.shared(graph, routes.shares)
-            leaning = partial(self.routes.leaning, graph, routes.shares)
+            leaning = partial(self.routes.leaning, graph, routes)
         before = None if self.recent else self._terms(graph, known, fixed, on_routes)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots

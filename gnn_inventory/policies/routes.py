@@ -17,6 +17,8 @@ SHARPNESS = 4.0
 LEAST = 0.05
 """Added to every source's weight, so that even the dearest has a unit to order in."""
 
+PREFERENCE = 2.0
+"""Of cheaper sources, at the start: by how much the logarithm of a source's share in what is ordered falls with a tenth that it is dearer."""
 LARGEST_LEANING = 8.0
 """Of the logarithm of a source's share in what is ordered, from what was expected."""
 
@@ -60,7 +62,7 @@ def _beyond_least(graph: InventoryGraph, length: LinkValues) -> LinkValues:
 class Routes(nn.Module):
     """What the facts of a link gain from `RouteFacts`, and by how much more than its expected share is ordered on it.
 
-    Both start at nothing, and no random number is drawn.
+    Facts gain nothing at the start, and dearer sources get still less than is expected of them; no random number is drawn.
 
     Args:
         width: channels per link.
@@ -69,20 +71,27 @@ class Routes(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.facts, self.choice = nn.Linear(2, width, bias=False), nn.Linear(width, 1, bias=False)
+        self.preference = nn.Linear(2, 1, bias=False)
         nn.init.zeros_(self.facts.weight)
         nn.init.zeros_(self.choice.weight)
+        with torch.no_grad():
+            self.preference.weight.copy_(torch.tensor([[-PREFERENCE, 0.0]]))
 
     def forward(self, routes: RouteFacts) -> Tensor:
         """What is added to the facts of each link [E, b, F]."""
-        values = torch.stack(torch.broadcast_tensors(routes.dearer, routes.slower / 4), dim=-1)
-        return self.facts(values.transpose(0, 1))
+        return self.facts(_seen(routes).transpose(0, 1))
 
-    def leaning(self, graph: InventoryGraph, shares: LinkValues, z: Float[Tensor, "link scenario channel"]) -> LinkPerScenario:
+    def leaning(self, graph: InventoryGraph, routes: RouteFacts, z: Float[Tensor, "link scenario channel"]) -> LinkPerScenario:
         """Each link's share in what its target orders, as the rounds see it, over the share expected [B, E].
 
         A source may so be left out at any shortage, which what is added to its orders cannot say.
         """
-        asked = self.choice(z).squeeze(-1).t()
+        shares, asked = routes.shares, self.choice(z).squeeze(-1).t() + self.preference(_seen(routes)).squeeze(-1)
         weights = shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
         total = weights.new_zeros(len(weights), graph.nodes).scatter_add(1, graph.target.expand_as(weights), weights)
         return weights / (total.index_select(1, graph.target) * shares)
+
+
+def _seen(routes: RouteFacts) -> Float[Tensor, "_ link 2"]:
+    """What is learnt from: dearer by tenths of a lost sale, and slower by four periods."""
+    return torch.stack(torch.broadcast_tensors(routes.dearer, routes.slower / 4), dim=-1)
