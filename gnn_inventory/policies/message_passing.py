@@ -1,7 +1,6 @@
 """Message passing on the supply network: the same weights run on any graph."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import cast
 
 import torch
@@ -158,7 +157,7 @@ class MessagePassing(Policy):
         if self.routes is not None and several:
             routes = RouteFacts.of(graph, known.parameters, unit_of_money(graph, known))
             on_routes, known = self.routes(routes), known.shared(graph, routes.shares)
-            leaning = partial(self.routes.leaning, graph, routes)
+            leaning = self.routes.leaning(graph, routes)
         before = None if self.recent else self._terms(graph, known, fixed, on_routes)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots

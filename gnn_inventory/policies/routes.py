@@ -1,5 +1,6 @@
 """Whom to order from: what a unit has cost, and how soon it may come, by each of several sources."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,15 +82,24 @@ class Routes(nn.Module):
         """What is added to the facts of each link [E, b, F]."""
         return self.facts(_seen(routes).transpose(0, 1))
 
-    def leaning(self, graph: InventoryGraph, routes: RouteFacts, z: Float[Tensor, "link scenario channel"]) -> LinkPerScenario:
-        """Each link's share in what its target orders, as the rounds see it, over the share expected [B, E].
+    def leaning(
+        self, graph: InventoryGraph, routes: RouteFacts
+    ) -> Callable[[Float[Tensor, "link scenario channel"]], LinkPerScenario]:
+        """Put the choice among sources on a network.
 
-        A source may so be left out at any shortage, which what is added to its orders cannot say.
+        Returns:
+            link states z after the rounds [E, B, F] -> each link's share in what its target orders over the share expected [B, E]. A
+            source may so be left out at any shortage, which what is added to its orders cannot say.
         """
-        shares, asked = routes.shares, self.choice(z).squeeze(-1).t() + self.preference(_seen(routes)).squeeze(-1)
-        weights = shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
-        total = weights.new_zeros(len(weights), graph.nodes).scatter_add(1, graph.target.expand_as(weights), weights)
-        return weights / (total.index_select(1, graph.target) * shares)
+        shares, preferred, target = routes.shares, self.preference(_seen(routes)).squeeze(-1), graph.target
+
+        def of(z: Tensor) -> LinkPerScenario:
+            asked = self.choice(z).squeeze(-1).t() + preferred
+            weights = shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
+            total = weights.new_zeros(weights.shape[0], graph.nodes).scatter_add(1, target.expand_as(weights), weights)
+            return weights / (total.index_select(1, target) * shares)
+
+        return of
 
 
 def _seen(routes: RouteFacts) -> Float[Tensor, "_ link 2"]:

@@ -57,7 +57,8 @@ class Optimiser:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that is to be kept, by the number of a parameter among those stepped and what it is."""
-        found, first = {}, 0
+        found: dict[str, Tensor] = {}
+        first = 0
         for part in self.parts:
             for number, values in part.state_dict()["state"].items():
                 found |= {f"{first + number}.{key}": value.cpu() for key, value in values.items()}
