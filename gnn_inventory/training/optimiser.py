@@ -38,8 +38,10 @@ class Optimiser:
         if settings.optimiser != "muon":
             self.parts = [SINGLE[settings.optimiser](parameters, lr=settings.learning_rate)]
             return
-        matrices = [value for value in parameters if value.dim() == 2 and min(value.shape) > 1]
-        others = [value for value in parameters if not (value.dim() == 2 and min(value.shape) > 1)]
+        matrices: list[Tensor] = []
+        others: list[Tensor] = []
+        for value in parameters:
+            (matrices if value.dim() == 2 and min(value.shape) > 1 else others).append(value)
         if not matrices:
             raise InputError(f"training.optimiser: got muon, which steps matrices; {policy!r} has none; expected adam")
         if not hasattr(torch.optim, "Muon"):
