@@ -101,7 +101,7 @@ def test_what_the_rounds_see_moves_an_order_from_one_source_to_the_others():
     graph = InventoryGraph.from_network(parse_network(two_ways()))
     facts = facts_of(graph)
     routes = Routes(width=1)
-    start = by_link(graph, routes.leaning(graph, facts)(torch.randn(graph.links, 3, 1)))
+    start = by_link(graph, routes.leaning(graph, facts, facts.shares)(torch.randn(graph.links, 3, 1)))
     share = by_link(graph, facts.shares)
     by_a, by_b = share["a", "store"] * math.exp(8 * math.tanh(-2 * 0.3 / 0.9 / 8)), share["b", "store"]
     assert start["a", "store"] == pytest.approx(by_a / (by_a + by_b) / share["a", "store"])
@@ -116,7 +116,7 @@ def test_what_the_rounds_see_moves_an_order_from_one_source_to_the_others():
     expected = {("supplier", "a"): 1.0, ("supplier", "b"): 1.0}
     expected["a", "store"] = by_a / (by_a + by_b) / share["a", "store"]
     expected["b", "store"] = by_b / (by_a + by_b) / share["b", "store"]
-    assert by_link(graph, routes.leaning(graph, facts)(z)) == pytest.approx(expected, rel=1e-5)
+    assert by_link(graph, routes.leaning(graph, facts, facts.shares)(z)) == pytest.approx(expected, rel=1e-5)
 
 
 @torch.no_grad()

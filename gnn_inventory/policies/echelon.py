@@ -10,7 +10,7 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known
 from gnn_inventory.types import Float, LinkValues, NodeValues
 
-__all__ = ["Cover", "echelon_position", "flow_shares", "newsvendor_cost"]
+__all__ = ["Cover", "echelon_position", "flow_shares", "newsvendor_cost", "root"]
 
 LARGEST_FRACTILE = 3.0
 """Standard deviations beyond which no safety stock goes."""
@@ -57,7 +57,7 @@ class Cover:
         periods = longest + mean / flow
         echelon_periods = echelon_position(graph, periods, out_of)
         deviation = _deviation(graph, known, longest)
-        wait = torch.where(graph.lost, periods.sqrt(), 1.0)
+        wait = torch.where(graph.lost, root(periods), 1.0)
         lost = graph.below(mean * (parameters.underage_cost + parameters.price) / wait, known.shares) / flow
         held_below = graph.below(mean * parameters.holding_cost, known.shares) / flow
         own = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
@@ -77,11 +77,11 @@ def _deviation(graph: InventoryGraph, known: Known, longest: NodeValues) -> Node
     """
     pooled = longest * (graph.below(known.std_demand, known.shares) ** 2 + graph.below(known.std_demand**2, known.shares)) / 2
     into = known.link_flow / known.node_flow[:, graph.target]
-    deviation = (pooled + known.std_demand**2).sqrt()
+    deviation = root(pooled + known.std_demand**2)
     for step in range(int(graph.depth) - 1):
         below = deviation.index_select(1, graph.target) * into
         apart = known.std_demand.expand(below.shape[0], -1).index_add(1, graph.source, below)
-        deviation = torch.where(step + 1 < graph.component_depth, (pooled + apart**2).sqrt(), deviation)
+        deviation = torch.where(step + 1 < graph.component_depth, root(pooled + apart**2), deviation)
     return deviation / known.node_flow
 
 
@@ -120,3 +120,9 @@ def flow_shares(graph: InventoryGraph, known: Known) -> tuple[LinkValues, LinkVa
     """
     flow, link_flow = known.node_flow, known.link_flow
     return link_flow / flow[:, graph.target], link_flow / flow[:, graph.source]
+
+
+def root(value: Tensor) -> Tensor:
+    """The square root, with a gradient of 0 at 0 instead of infinity."""
+    positive = value > 0
+    return torch.where(positive, torch.where(positive, value, 1.0).sqrt(), 0.0)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from gnn_inventory.allocation import straight_through
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known
+from gnn_inventory.policies.echelon import root
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues
 
 __all__ = ["LumpSizes", "Lumps", "decided"]
@@ -57,7 +58,7 @@ class LumpSizes:
         held_below = graph.below(mean * parameters.holding_cost, known.shares) / flow
         held = torch.where(graph.holds_stock, parameters.holding_cost, held_below)
         lost, held = lost.clamp_min(1e-9)[:, graph.target], held.clamp_min(1e-9)[:, graph.target]
-        size = (2 * parameters.fixed_cost / known.link_flow * (1 / held + 1 / lost)).sqrt()
+        size = root(2 * parameters.fixed_cost / known.link_flow * (1 / held + 1 / lost))
         return cls(size.clamp_max(LARGEST), lost / (lost + held))
 
 

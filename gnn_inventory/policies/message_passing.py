@@ -15,6 +15,7 @@ from gnn_inventory.policies.features import LINK_FACTS, NODE_FACTS, bounded, lin
 from gnn_inventory.policies.lumps import Lumps, LumpSizes
 from gnn_inventory.policies.routes import RouteFacts, Routes
 from gnn_inventory.policies.supply_conv import SupplyConv
+from gnn_inventory.policies.survey import Survey
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues, Past
 
 __all__ = ["MessagePassing"]
@@ -71,6 +72,8 @@ class MessagePassing(Policy):
             takes no notice of fixed costs.
         routes: 1: it expects the flow into a location with several sources by their routes (`RouteFacts`), and has weights for what
             sets them apart, which training gives it where its network has such; 0: it expects equal parts, and has none.
+        survey_rounds: of message passing over what is known, before the first period: each location so hears of others far from
+            it, and sources share the flow as is planned from all of it.
         seed: of the initial weights.
     """
 
@@ -84,11 +87,12 @@ class MessagePassing(Policy):
         calendar: int = 0,
         lumps: int = 0,
         routes: int = 0,
+        survey_rounds: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar)
-        self.config |= dict(lumps=lumps, routes=routes, seed=seed)
+        self.config |= dict(lumps=lumps, routes=routes, survey_rounds=survey_rounds, seed=seed)
         if min(width, slots) < 1 or rounds < 0:
             raise InputError(
                 f"policy message_passing: got width {width}, rounds {rounds}, slots {slots}; expected width and slots >= 1, rounds >= 0"
@@ -112,6 +116,7 @@ class MessagePassing(Policy):
         self.order_of_lateness = nn.Linear(1, 1, bias=False)
         self.balance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
+        self.survey = Survey(width, survey_rounds) if survey_rounds else None
         self.reset_parameters(seed)
         self.lumps = Lumps(width) if lumps else None
         self.routes = Routes(width) if routes else None
@@ -143,6 +148,8 @@ class MessagePassing(Policy):
             self.order_of_lateness.weight.fill_(1.0)
             self.balance.bias.fill_(1.0)
             self.keep.bias.fill_(-0.3)
+            if self.survey is not None:
+                self.survey.choice.weight.zero_()
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         if graph.slots > self.slots:
@@ -156,8 +163,12 @@ class MessagePassing(Policy):
         on_routes, leaning = None, None
         if self.routes is not None and several:
             routes = RouteFacts.of(graph, known.parameters, unit_of_money(graph, known))
-            on_routes, known = self.routes(routes), known.shared(graph, routes.shares)
-            leaning = self.routes.leaning(graph, routes)
+            on_routes, shares = self.routes(routes), routes.shares
+            known = known.shared(graph, shares)
+            if self.survey is not None:
+                shares = self.survey.shares(graph, shares, self._terms(graph, known, fixed, on_routes).link_facts)
+                known = known.shared(graph, shares)
+            leaning = self.routes.leaning(graph, routes, shares)
         before = None if self.recent else self._terms(graph, known, fixed, on_routes)  # with a window they move with it
         lead_time = known.parameters.lead_time
         pad = self.slots - slots
@@ -218,26 +229,30 @@ class MessagePassing(Policy):
         """What follows from what is known, before any state is seen."""
         source, target = graph.source, graph.target
         into, out_of = flow_shares(graph, known)
+        shares = into.t().unsqueeze(-1), out_of.t().unsqueeze(-1)
         cover = Cover.of(graph, known, out_of)
         spread = cover.deviation[:, target] * known.link_flow
         total = spread.new_zeros(spread.shape[0], graph.nodes).index_add(1, source, spread)
+        node_facts = self.node_facts(node_features(graph, known, cover).transpose(0, 1))
         link_facts, lumps = self.link_facts(link_features(graph, known).transpose(0, 1)), None
         if on_routes is not None:
             link_facts = link_facts + on_routes
         if self.lumps is not None and fixed_costs:
             lumps = LumpSizes.of(graph, known)
             link_facts = link_facts + self.lumps.on_links(lumps)
+        if self.survey is not None:
+            node_facts, link_facts = self.survey(graph, node_facts, link_facts, shares)
         return _Terms(
             known.node_flow,
             known.link_flow,
             out_of,
-            (into.t().unsqueeze(-1), out_of.t().unsqueeze(-1)),
+            shares,
             cover.periods,
             level=cover.echelon_periods + cover.fractile * cover.deviation,
             scale=1.0 / cover.deviation.clamp_min(SMALLEST_DEVIATION),
             sooner=cover.longest[:, target] - known.parameters.lead_time,
             burden=spread / total.clamp_min(1e-12)[:, source],
-            node_facts=self.node_facts(node_features(graph, known, cover).transpose(0, 1)),
+            node_facts=node_facts,
             link_facts=link_facts,
             lumps=lumps,
         )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues
 
-__all__ = ["RouteFacts", "Routes"]
+__all__ = ["RouteFacts", "Routes", "leant"]
 
 COST_OF_TIME = 0.15
 """Of the holding cost of a link's target, per period of lead time: about what a longer lead time adds to the safety stock of a unit."""
@@ -83,23 +83,32 @@ class Routes(nn.Module):
         return self.facts(_seen(routes).transpose(0, 1))
 
     def leaning(
-        self, graph: InventoryGraph, routes: RouteFacts
+        self, graph: InventoryGraph, routes: RouteFacts, shares: LinkValues
     ) -> Callable[[Float[Tensor, "link scenario channel"]], LinkPerScenario]:
         """Put the choice among sources on a network.
+
+        Args:
+            graph: the network.
+            routes: its facts.
+            shares: of each link in the flow into its target, as expected [b, E].
 
         Returns:
             link states z after the rounds [E, B, F] -> each link's share in what its target orders over the share expected [B, E]. A
             source may so be left out at any shortage, which what is added to its orders cannot say.
         """
-        shares, preferred, target = routes.shares, self.preference(_seen(routes)).squeeze(-1), graph.target
+        preferred, target = self.preference(_seen(routes)).squeeze(-1), graph.target
 
         def of(z: Tensor) -> LinkPerScenario:
-            asked = self.choice(z).squeeze(-1).t() + preferred
-            weights = shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
+            weights = leant(shares, self.choice(z).squeeze(-1).t() + preferred)
             total = weights.new_zeros(weights.shape[0], graph.nodes).scatter_add(1, target.expand_as(weights), weights)
             return weights / (total.index_select(1, target) * shares)
 
         return of
+
+
+def leant(shares: Tensor, asked: Tensor) -> Tensor:
+    """Shares whose logarithm is moved by what is asked, but by no more than `LARGEST_LEANING`."""
+    return shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
 
 
 def _seen(routes: RouteFacts) -> Float[Tensor, "_ link 2"]:

@@ -1,0 +1,103 @@
+"""The rounds over what is known: how far a location hears, how sources share the flow, and that both are learnt."""
+
+import pytest
+import torch
+
+import gnn_inventory as gi
+from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.base import Known, Observation
+from gnn_inventory.policies.echelon import root
+from gnn_inventory.policies.survey import Survey
+from gnn_inventory.rollout import periods
+from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.run_folder import save_policy
+
+
+def graph_of(network):
+    return InventoryGraph.from_network(parse_network(gi.load_network(network)))
+
+
+def rolled(policy, network, count=12):
+    source = SyntheticDemand(parse_network(gi.load_network(network)), 0, "train")
+    return list(periods(policy, source.graph, source.sample(0, 8, count)))
+
+
+def observed(graph):
+    return Observation(
+        on_hand=torch.where(graph.is_supplier, 0.0, 5.0).unsqueeze(0),
+        in_transit=torch.zeros(1, graph.links, graph.slots),
+        past_demand=torch.zeros(1, 0, graph.nodes),
+        calendar=torch.zeros(0),
+    )
+
+
+@pytest.mark.parametrize(("rounds", "hears"), [(3, False), (4, True)])
+def test_facts_go_one_link_further_in_each_round(rounds, hears):
+    graph = graph_of("serial")  # four links from the supplier to the store
+    x = torch.randn(graph.nodes, 1, 4, requires_grad=True)
+    z, shares = torch.randn(graph.links, 1, 4), torch.ones(graph.links, 1, 1)
+    told, _ = Survey(4, rounds)(graph, x, z, (shares, shares))
+    told[graph.labels.index("supplier")].sum().backward()
+    assert bool(x.grad[graph.has_demand].any()) is hears
+
+
+@torch.no_grad()
+def test_planned_shares_are_the_expected_ones_at_the_start_and_move_with_what_the_rounds_say():
+    graph = graph_of("many_warehouses")
+    expected = torch.rand(1, graph.links)
+    total = torch.zeros(1, graph.nodes).index_add(1, graph.target, expected)
+    expected = expected / total[:, graph.target]
+    survey, z = Survey(1, 1), torch.randn(graph.links, 1, 1)
+    survey.choice.weight.zero_()
+    sources = graph.inbound[graph.target]
+    assert torch.allclose(survey.shares(graph, expected, z), (expected + 0.01) / (1 + 0.01 * sources))
+    survey.choice.weight.fill_(1.0)
+    planned, target = survey.shares(graph, expected, z)[0], graph.target.tolist()
+    for place in set(target):
+        into = [link for link in range(graph.links) if target[link] == place]
+        weights = [float(expected[0, link]) * torch.exp(8 * torch.tanh(z[link, 0, 0] / 8)).item() for link in into]
+        by_hand = [(weight / sum(weights) + 0.01) / (1 + 0.01 * len(into)) for weight in weights]
+        assert planned[into].tolist() == pytest.approx(by_hand, rel=1e-5)
+        assert float(planned[into].sum()) == pytest.approx(1.0)
+
+
+@torch.no_grad()
+def test_a_network_is_surveyed_the_same_beside_others():
+    network, other = (parse_network(gi.load_network(name)) for name in ("shortcuts", "serial"))
+    policy = gi.MessagePassing(survey_rounds=3, slots=8)
+    graph = InventoryGraph.from_network(network)
+    policy.fit_to(graph)
+    policy.survey.choice.weight.fill_(0.2)
+    union = InventoryGraph.union([InventoryGraph.from_network(other), graph])
+    seen = observed(graph), observed(union)
+    alone, beside = (policy(put, one, Known.stated(put)).orders for put, one in zip((graph, union), seen, strict=True))
+    assert torch.allclose(beside[:, -graph.links :], alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", ["many_warehouses", "shortcuts"])
+def test_shares_are_learnt_through_the_flows_that_follow_from_them(network):
+    graph = graph_of(network)
+    policy = gi.MessagePassing(survey_rounds=2)
+    policy.fit_to(graph)
+    sum(period.outcome.cost.mean() for period in rolled(policy, network)).backward()
+    assert policy.survey.choice.weight.grad.abs().sum() > 0
+    assert all(parameter.grad is None or bool(parameter.grad.isfinite().all()) for parameter in policy.parameters())
+
+
+def test_a_surveying_policy_of_a_chain_trains_and_is_read_back(tmp_path):
+    settings = gi.Training(scenarios=32, periods=40, warm_up=10, batch=16, epochs=1, dev_scenarios=16, optimiser="adam")
+    trained = gi.train(gi.MessagePassing(width=4, survey_rounds=2), gi.load_network("serial"), settings).policy
+    assert trained.config["survey_rounds"] == 2
+    with torch.no_grad():
+        save_policy(trained, tmp_path / "policy.safetensors")
+        read = gi.load_policy(tmp_path / "policy.safetensors")
+        for one, other in zip(rolled(trained, "serial"), rolled(read, "serial"), strict=True):
+            assert torch.equal(one.orders, other.orders)
+
+
+def test_the_root_of_nothing_has_no_gradient():
+    value = torch.tensor([0.0, 4.0], requires_grad=True)
+    root(value).sum().backward()
+    assert root(value).tolist() == [0.0, 2.0]
+    assert value.grad.tolist() == [0.0, 0.25]  # 1 / (2 sqrt 4)
