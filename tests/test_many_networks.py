@@ -148,6 +148,15 @@ def test_a_network_with_ten_times_the_costs_counts_no_more():
     torch.testing.assert_close(found[0], found[1])
 
 
+def test_the_unit_of_money_is_what_a_network_usually_costs():
+    """A store's newsvendor cost, (1 + 9) phi(1.2816) sqrt(2) = 2.4819, and 5 units a period at 2 each: 12.4819."""
+    store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"normal": {"mean": 5.0, "std": 1.0}}}
+    bought = {"family": "one_store", "store": store, "link": {"lead_time": 1, "unit_cost": 2.0}}
+    for link, unit in ((bought["link"], 12.4819), ({"lead_time": 1}, 2.4819)):
+        _, scenarios, _ = data_of(recipe(networks={"store": {**bought, "link": link}})).dev
+        assert float(scenarios.parameters.holding_cost.max()) == pytest.approx(1 / unit, rel=1e-4)
+
+
 def test_training_draws_fresh_networks_and_keeps_the_dev_networks():
     data, settings = data_of(recipe()), recipe().training
     batches = [batch for epoch in (0, 1) for batch in data.batches(settings, epoch)]

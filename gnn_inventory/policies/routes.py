@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues
 
-__all__ = ["RouteFacts", "Routes", "leant"]
+__all__ = ["RouteFacts", "Routes", "leant", "shortest"]
 
 COST_OF_TIME = 0.15
 """Of the holding cost of a link's target, per period of lead time: about what a longer lead time adds to the safety stock of a unit."""
@@ -51,12 +51,18 @@ class RouteFacts:
         return cls(dearer, _beyond_least(graph, parameters.lead_time), weights / total[:, target])
 
 
-def _beyond_least(graph: InventoryGraph, length: LinkValues) -> LinkValues:
-    """What each link's shortest route is longer than the shortest of all into its target [b, E]."""
+def shortest(graph: InventoryGraph, length: LinkValues) -> NodeValues:
+    """The length of the shortest route from a supplier to each node [b, N], by the lengths of links [b, E]."""
     least: NodeValues = length.new_zeros(length.shape[0], graph.nodes)
     target = graph.target.expand_as(length)
     for _ in range(int(graph.depth)):
         least = least.scatter_reduce(1, target, length + least.index_select(1, graph.source), "amin", include_self=False)
+    return least
+
+
+def _beyond_least(graph: InventoryGraph, length: LinkValues) -> LinkValues:
+    """What each link's shortest route is longer than the shortest of all into its target [b, E]."""
+    least = shortest(graph, length)
     return length + least.index_select(1, graph.source) - least.index_select(1, graph.target)
 
 

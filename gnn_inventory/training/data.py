@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, generator, side_by_side
@@ -17,11 +18,13 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import policy_name
 from gnn_inventory.policies.base import Known, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import newsvendor_cost
+from gnn_inventory.policies.routes import shortest
 from gnn_inventory.topology.distribution import NetworkDistribution
 from gnn_inventory.topology.network import Network
 from gnn_inventory.training.processes import ALONE, Processes
 from gnn_inventory.training.recipe import Recipe, scenario_source
 from gnn_inventory.training.settings import Training
+from gnn_inventory.types import Float
 
 __all__ = ["Batch", "Data", "ManyNetworks", "OneNetwork", "data_of", "steps_per_epoch"]
 
@@ -124,7 +127,7 @@ class OneNetwork(Data):
 class ManyNetworks(Data):
     """Fresh networks of a distribution in every step, side by side; the dev networks are always the same.
 
-    The money of each network is put in units of its newsvendor cost, so that all networks count alike and a percent of each
+    The money of each network is put in units of its usual cost, so that all networks count alike and a percent of each
     costs the same: costs are those of a network of the mean number of customers' locations, in that unit.
     """
 
@@ -150,15 +153,21 @@ class ManyNetworks(Data):
 
 
 def _side_by_side(drawn: list[tuple[Network, int]], stream: str, scenarios: int, periods: int) -> Batch:
-    """Networks as one, each with scenarios of its own seed, its money in units of its newsvendor cost."""
+    """Networks as one, each with scenarios of its own seed, its money in units of its usual cost."""
     sources = [SyntheticDemand(network, seed, stream) for network, seed in drawn]
     stores = sum(source.graph.demand_locations for source in sources) / len(sources)
     parts = []
     for source in sources:
         part = source.sample(0, scenarios, periods)
-        cost = newsvendor_cost(source.graph, Known.of(source.graph, part)).mean().clamp_min(1e-9)
+        cost = _usual_cost(source.graph, Known.of(source.graph, part)).mean().clamp_min(1e-9)
         parts.append(replace(part, parameters=part.parameters.in_money_of(cost / stores)))
     return Batch(InventoryGraph.union([source.graph for source in sources]), side_by_side(parts))
+
+
+def _usual_cost(graph: InventoryGraph, known: Known) -> Float[Tensor, " _"]:
+    """The newsvendor cost of a network, and what its customers' demand costs by the cheapest routes [b], money per period."""
+    bought = shortest(graph, known.parameters.unit_cost) * known.mean_demand * graph.has_demand
+    return newsvendor_cost(graph, known) + bought.sum(1)
 
 
 def _seed(*key: int) -> int:

@@ -86,7 +86,7 @@ class Recipe:
         """What the costs of its metrics are in."""
         risk = "" if self.training.level is None else f" (conditional value at risk at {self.training.level:g})"
         if self.networks is not None:
-            return f"cost in units of each network's newsvendor cost{risk}"
+            return f"cost in units of each network's usual cost{risk}"
         weighted = ", scenarios weighted by 1 / newsvendor cost" if self.training.relative else ""
         return f"cost per store{weighted}{risk}"
 
