@@ -16,7 +16,8 @@ LEAST = 0.01
 
 
 class Survey(nn.Module):
-    """Message passing over facts alone, once and not in every period: it costs next to nothing, and reaches far.
+    """Message passing over facts alone, once and not in every period: it costs next to nothing, and reaches far. (With a window of
+    past demand what is known moves, and it is done in every period.)
 
     Facts change by what the rounds say of them; shares stay as expected at the start, and are learnt.
 
