@@ -277,7 +277,7 @@ def test_a_policy_with_a_calendar_says_that_it_misses_it():
 
 @pytest.mark.parametrize("sizes", [{"width": 0}, {"slots": 0}, {"rounds": -1}])
 def test_message_passing_has_a_size(sizes):
-    with pytest.raises(InputError, match="expected width and slots >= 1, rounds >= 0"):
+    with pytest.raises(InputError, match="expected width and slots >= 1, the others >= 0"):
         gi.MessagePassing(**sizes)
 
 

@@ -1,5 +1,6 @@
 """The rounds over what is known: how far a location hears, how sources share the flow, and that both are learnt."""
 
+import networkx as nx
 import pytest
 import torch
 
@@ -75,8 +76,32 @@ def test_a_network_is_surveyed_the_same_beside_others():
     assert torch.allclose(beside[:, -graph.links :], alone, rtol=1e-4, atol=1e-4)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("planned", [0.9, 0.1])
+def test_orders_follow_the_planned_shares(planned, monkeypatch):
+    """Two warehouses alike, and a store that orders from both: a plan of nine to one either way is what is ordered."""
+    network = nx.DiGraph(name="twins")
+    network.add_node("supplier", kind="supplier")
+    network.add_nodes_from(["a", "b"], holding_cost=0.2)
+    demand = {"normal": {"mean": 5.0, "std": 1.0, "clip": True}}
+    network.add_node("store", holding_cost=1.0, underage_cost=9.0, unmet_demand="backlogged", demand=demand)
+    network.add_edges_from([("supplier", "a"), ("supplier", "b"), ("a", "store"), ("b", "store")], lead_time=2)
+    source = SyntheticDemand(parse_network(network), 0, "train")
+    graph = source.graph
+    policy = gi.MessagePassing(survey_rounds=1)
+    policy.fit_to(graph)
+    link = {ends: place for place, ends in enumerate(graph.link_names)}
+    shares = torch.ones(1, graph.links)
+    shares[0, link["a -> store"]], shares[0, link["b -> store"]] = planned, 1 - planned
+    monkeypatch.setattr(policy.survey, "shares", lambda graph, expected, z: shares)
+    orders = torch.stack([period.orders.mean(0) for period in periods(policy, graph, source.sample(0, 16, 60))])[30:].mean(0)
+    for above, below in (("a -> store", "b -> store"), ("supplier -> a", "supplier -> b")):
+        one, other = float(orders[link[above]]), float(orders[link[below]])
+        assert one / (one + other) == pytest.approx(planned, abs=0.05)
+
+
 @pytest.mark.parametrize("network", ["many_warehouses", "shortcuts"])
-def test_shares_are_learnt_through_the_flows_that_follow_from_them(network):
+def test_shares_are_learnt(network):
     graph = graph_of(network)
     policy = gi.MessagePassing(survey_rounds=2)
     policy.fit_to(graph)
@@ -101,3 +126,8 @@ def test_the_root_of_nothing_has_no_gradient():
     root(value).sum().backward()
     assert root(value).tolist() == [0.0, 2.0]
     assert value.grad.tolist() == [0.0, 0.25]  # 1 / (2 sqrt 4)
+
+
+def test_a_negative_number_of_survey_rounds_is_refused():
+    with pytest.raises(gi.InputError, match="survey_rounds -1; expected width and slots >= 1, the others >= 0"):
+        gi.MessagePassing(survey_rounds=-1)

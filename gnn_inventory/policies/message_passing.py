@@ -93,9 +93,10 @@ class MessagePassing(Policy):
         super().__init__()
         self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar)
         self.config |= dict(lumps=lumps, routes=routes, survey_rounds=survey_rounds, seed=seed)
-        if min(width, slots) < 1 or rounds < 0:
+        if min(width, slots) < 1 or min(rounds, survey_rounds) < 0:
             raise InputError(
-                f"policy message_passing: got width {width}, rounds {rounds}, slots {slots}; expected width and slots >= 1, rounds >= 0"
+                f"policy message_passing: got width {width}, slots {slots}, rounds {rounds}, survey_rounds {survey_rounds}; "
+                "expected width and slots >= 1, the others >= 0"
             )
         if window == 1 or (season and (not window or season < 2 * slots)):
             got = f"window {window}, season {season}"

@@ -46,9 +46,8 @@ class RouteFacts:
         tenth, target = money[:, graph.target] / 10, graph.target
         waiting = COST_OF_TIME * parameters.holding_cost[:, target] * parameters.lead_time
         weights = torch.exp(-SHARPNESS * _beyond_least(graph, parameters.unit_cost + waiting) / tenth) + LEAST
-        total = weights.new_zeros(weights.shape[0], graph.nodes).index_add(1, target, weights)
         dearer = _beyond_least(graph, parameters.unit_cost) / tenth
-        return cls(dearer, _beyond_least(graph, parameters.lead_time), weights / total[:, target])
+        return cls(dearer, _beyond_least(graph, parameters.lead_time), _in_proportion(graph, weights))
 
 
 def shortest(graph: InventoryGraph, length: LinkValues) -> NodeValues:
@@ -102,19 +101,23 @@ class Routes(nn.Module):
             link states z after the rounds [E, B, F] -> each link's share in what its target orders over the share expected [B, E]. A
             source may so be left out at any shortage, which what is added to its orders cannot say.
         """
-        preferred, target = self.preference(_seen(routes)).squeeze(-1), graph.target
+        preferred = self.preference(_seen(routes)).squeeze(-1)
 
         def of(z: Tensor) -> LinkPerScenario:
-            weights = leant(shares, self.choice(z).squeeze(-1).t() + preferred)
-            total = weights.new_zeros(weights.shape[0], graph.nodes).scatter_add(1, target.expand_as(weights), weights)
-            return weights / (total.index_select(1, target) * shares)
+            return leant(graph, shares, self.choice(z).squeeze(-1).t() + preferred) / shares
 
         return of
 
 
-def leant(shares: Tensor, asked: Tensor) -> Tensor:
-    """Shares whose logarithm is moved by what is asked, but by no more than `LARGEST_LEANING`."""
-    return shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING))
+def leant(graph: InventoryGraph, shares: LinkValues, asked: LinkPerScenario) -> LinkPerScenario:
+    """Shares in the flow into each target whose logarithms are moved by what is asked, but by no more than `LARGEST_LEANING`."""
+    return _in_proportion(graph, shares * torch.exp(LARGEST_LEANING * torch.tanh(asked / LARGEST_LEANING)))
+
+
+def _in_proportion(graph: InventoryGraph, weights: LinkValues) -> LinkValues:
+    """Weights of links as shares: over the links into a target they sum to 1."""
+    total = weights.new_zeros(weights.shape[0], graph.nodes).index_add(1, graph.target, weights)
+    return weights / total.index_select(1, graph.target)
 
 
 def _seen(routes: RouteFacts) -> Float[Tensor, "_ link 2"]:

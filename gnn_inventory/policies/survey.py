@@ -61,7 +61,5 @@ class Survey(nn.Module):
             expected: the shares before anything is learnt [b, E].
             z: facts of links after the rounds.
         """
-        weights, target = leant(expected, self.choice(z).squeeze(-1).t()), graph.target
-        total = weights.new_zeros(weights.shape[0], graph.nodes).scatter_add(1, target.expand_as(weights), weights)
-        share = weights / total.index_select(1, target)
-        return (share + LEAST) / (1.0 + LEAST * graph.inbound[target])
+        share = leant(graph, expected, self.choice(z).squeeze(-1).t())
+        return (share + LEAST) / (1.0 + LEAST * graph.inbound[graph.target])
