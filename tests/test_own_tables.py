@@ -198,9 +198,10 @@ def test_constant_sales_are_all_served_at_the_least_cost(tmp_path, run, monkeypa
 
 
 @pytest.mark.parametrize("ending", [".pt2", ".onnx"])
-def test_an_exported_decision_gives_the_same_orders(ending, tmp_path):
+@pytest.mark.parametrize("survey_rounds", [0, 2])
+def test_an_exported_decision_gives_the_same_orders(ending, survey_rounds, tmp_path):
     network = parse_network(gi.many_warehouses())
-    policy = gi.MessagePassing(width=8, rounds=1, slots=5, window=3, routes=1, seed=2)
+    policy = gi.MessagePassing(width=8, rounds=1, slots=5, window=3, routes=1, survey_rounds=survey_rounds, seed=2)
     told = export_decision(policy, network, tmp_path / f"policy{ending}")
     graph = gi.InventoryGraph.from_network(network)
     assert told["axes"]["link"] == graph.link_names
