@@ -11,6 +11,7 @@ from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.scenarios import side_by_side
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies import make_policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.distribution import NetworkDistribution
 from gnn_inventory.topology.families import build_family
@@ -115,12 +116,18 @@ def test_a_distribution_that_is_not_valid_says_where(change, message):
         NetworkDistribution({"w": {**ONE_WAREHOUSE, **change}}, "many")
 
 
-def test_networks_side_by_side_cost_what_they_cost_one_by_one():
-    """Three networks of other sizes, lead times and unmet demand, as one union and alone."""
+@pytest.mark.parametrize(
+    "policy",
+    [gi.MessagePassing(width=8, slots=5), gi.MessagePassing(width=8, slots=5, routes=1, survey_rounds=2)]
+    + [make_policy("published_message_passing", width=8, slots=5)],
+    ids=["message_passing", "surveying", "published"],
+)
+def test_networks_side_by_side_cost_what_they_cost_one_by_one(policy):
+    """Networks of other sizes, depths, lead times, numbers of sources and unmet demand, as one union and alone."""
     mixture = NetworkDistribution({"w": ONE_WAREHOUSE, "s": SERIAL}, "many")
-    sources = [SyntheticDemand(mixture.draw(7, number), number, "train") for number in range(3)]
+    networks = [mixture.draw(7, number) for number in range(3)] + [parse_network(gi.many_warehouses())]
+    sources = [SyntheticDemand(network, number, "train") for number, network in enumerate(networks)]
     parts = [source.sample(0, 5, 9) for source in sources]
-    policy = gi.MessagePassing(width=8, slots=3)
     union = InventoryGraph.union([source.graph for source in sources])
     with torch.no_grad():
         together = torch.stack([period.outcome.cost for period in periods(policy, union, side_by_side(parts))])

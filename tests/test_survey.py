@@ -1,5 +1,7 @@
 """The rounds over what is known: how far a location hears, how sources share the flow, and that both are learnt."""
 
+from dataclasses import replace
+
 import networkx as nx
 import pytest
 import torch
@@ -24,11 +26,11 @@ def rolled(policy, network, count=12):
     return list(periods(policy, source.graph, source.sample(0, 8, count)))
 
 
-def observed(graph):
+def observed(graph, scenarios=1):
     return Observation(
-        on_hand=torch.where(graph.is_supplier, 0.0, 5.0).unsqueeze(0),
-        in_transit=torch.zeros(1, graph.links, graph.slots),
-        past_demand=torch.zeros(1, 0, graph.nodes),
+        on_hand=torch.where(graph.is_supplier, 0.0, 5.0).expand(scenarios, -1),
+        in_transit=torch.zeros(scenarios, graph.links, graph.slots),
+        past_demand=torch.zeros(scenarios, 0, graph.nodes),
         calendar=torch.zeros(0),
     )
 
@@ -119,6 +121,19 @@ def test_a_surveying_policy_of_a_chain_trains_and_is_read_back(tmp_path):
         read = gi.load_policy(tmp_path / "policy.safetensors")
         for one, other in zip(rolled(trained, "serial"), rolled(read, "serial"), strict=True):
             assert torch.equal(one.orders, other.orders)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("cost", ["unit_cost", "fixed_cost"])
+def test_links_that_cost_something_else_in_each_scenario_are_surveyed_as_each_is_alone(cost):
+    graph = graph_of("shortcuts")
+    known, policy = Known.stated(graph), gi.MessagePassing(width=4, survey_rounds=2, routes=1, lumps=1)
+    policy.survey.choice.weight.fill_(0.3)
+    costs = torch.rand(3, graph.links, generator=torch.Generator().manual_seed(1))
+    of = [replace(known, parameters=replace(known.parameters, **{cost: value})) for value in (costs, *costs.split(1))]
+    together, *alone = (policy(graph, observed(graph, len(getattr(put.parameters, cost))), put).orders for put in of)
+    torch.testing.assert_close(together, torch.cat(alone))
+    assert not torch.allclose(alone[0], alone[1])
 
 
 def test_the_root_of_nothing_has_no_gradient():

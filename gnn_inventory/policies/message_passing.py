@@ -118,7 +118,7 @@ class MessagePassing(Policy):
         self.balance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
         self.survey = Survey(width, survey_rounds) if survey_rounds else None
-        self.reset_parameters(seed)
+        self._draw_weights(seed)
         self.lumps = Lumps(width) if lumps else None
         self.routes = Routes(width) if routes else None
 
@@ -133,8 +133,8 @@ class MessagePassing(Policy):
     def least_history(self) -> int:
         return self.recent
 
-    def reset_parameters(self, seed: int) -> None:
-        """Draw the weights anew; orders start at about echelon base stock, what is kept at a little of the flow."""
+    def _draw_weights(self, seed: int) -> None:
+        """Draw the weights that every network needs; orders start at about echelon base stock, what is kept at a little of the flow."""
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for module in self.modules():

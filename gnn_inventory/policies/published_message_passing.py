@@ -79,7 +79,8 @@ class PublishedMessagePassing(Policy):
         bought = bought.new_zeros(bought.shape[0], nodes).index_add(1, graph.target, bought)
         costs = (parameters.holding_cost, parameters.underage_cost, parameters.price, bought)
         facts = (*costs, known.mean_demand, known.std_demand)
-        rounds = max(int(graph.depth) - 1, 2 if bool((graph.inbound > 1).any()) else 1)
+        rounds = _rounds(graph)  # of networks side by side, each has its own
+        going_on = [torch.nn.functional.pad(rounds > done, (0, 1)).to(dtype).unsqueeze(-1) for done in range(int(rounds.max()))]
 
         def aggregate(edges: Tensor, at: Tensor, scale: Tensor) -> Tensor:
             total = edges.new_zeros(edges.shape[0], nodes + 1, edges.shape[2]).index_add(1, at, edges)
@@ -99,10 +100,11 @@ class PublishedMessagePassing(Policy):
             z = self.initial_edge(
                 torch.cat([x.index_select(1, source), x.index_select(1, target), lead_time.expand(size, -1, -1)], dim=-1)
             )
-            for _ in range(rounds):
+            for on in going_on:
                 heard = [x, aggregate(z, target, degree_in), aggregate(z, source, degree_out)]
-                x = x + self.node_update(torch.cat(heard, dim=-1)) * inside
-                z = z + self.edge_update(torch.cat([z, x.index_select(1, source), x.index_select(1, target)], dim=-1))
+                x = x + self.node_update(torch.cat(heard, dim=-1)) * (inside * on)
+                ends = [x.index_select(1, source), x.index_select(1, target)]
+                z = z + self.edge_update(torch.cat([z, *ends], dim=-1)) * on[source]
             values = self.output(z).squeeze(-1)
             keep = values.new_zeros(size, nodes).index_add(1, loops, values[:, links + len(customers) :])
             return Desired(values[:, :links], keep)
@@ -111,6 +113,12 @@ class PublishedMessagePassing(Policy):
 
     def __repr__(self) -> str:
         return f"PublishedMessagePassing({', '.join(f'{key}={value}' for key, value in self.config.items())})"
+
+
+def _rounds(graph: InventoryGraph) -> Tensor:
+    """Rounds of the connected part of the network that each node belongs to [N]."""
+    several = torch.zeros_like(graph.component).index_add(0, graph.component, (graph.inbound > 1).long())[graph.component] > 0
+    return torch.maximum(graph.component_depth - 1, 1 + several.long())
 
 
 def _network(inputs: int, width: int, outputs: int, last: nn.Module | None = None) -> nn.Sequential:

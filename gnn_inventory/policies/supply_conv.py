@@ -46,7 +46,7 @@ class SupplyConv(nn.Module):
             none, flat = x.new_zeros(len(x), x[0].numel()), (x.shape[0] * x.shape[1], x.shape[2])
             heard_in = none.index_add(0, target, _rows(message * into)).view(flat)
             heard_out = none.index_add(0, source, _rows(message * out_of)).view(flat)
-            before = torch.addmm(functional.linear(x.view(flat), own, self.update_node.bias), heard_in, inbound.t())
+            before = torch.addmm(functional.linear(x.reshape(flat), own, self.update_node.bias), heard_in, inbound.t())
             before = torch.addmm(before, heard_out, outbound.t())
             return x + functional.silu(before).view_as(x), message
 

@@ -62,4 +62,4 @@ class Survey(nn.Module):
             z: facts of links after the rounds.
         """
         share = leant(graph, expected, self.choice(z).squeeze(-1).t())
-        return (share + LEAST) / (1.0 + LEAST * graph.inbound[graph.target])
+        return (share + LEAST) / (1.0 + LEAST * graph.inbound[graph.target].to(share.dtype))
