@@ -270,14 +270,18 @@ def assessment_of(
     return Assessment(parsed, source, scenarios or min(source.count, settings.scenarios), periods or source.periods or 0, warm)
 
 
-def refuse_other_tests(names: Sequence[str], recipes: Sequence[Recipe]) -> None:
+def refuse_other_tests(names: Sequence[str], recipes: Sequence[Recipe], parts: Sequence[str] = ("demand", "evaluation")) -> None:
     """Raise where the recipes of some runs are tested on other scenarios or in other units.
+
+    Args:
+        names, recipes: of the runs.
+        parts: of the recipes that have to be the same.
 
     Raises:
         InputError: the first that states another demand or evaluation than the first of all.
     """
     for name, recipe in zip(names, recipes, strict=True):
-        for part in ("demand", "evaluation"):
+        for part in parts:
             if getattr(recipe, part) != getattr(recipes[0], part):
                 raise InputError(f"{names[0]} and {name} state another '{part}'; evaluate them one by one")
 

@@ -6,8 +6,10 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
+import gnn_inventory as gi
 from gnn_inventory.benchmark.run import run_suite
 from gnn_inventory.benchmark.suite import Suite, load_suite, suites
 from gnn_inventory.benchmark.table import markdown, summarise, with_gaps, write_tables
@@ -15,6 +17,7 @@ from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.recipe import load_recipe, with_settings
+from tests.test_cli import panel_recipe
 
 TINY = {"training.scenarios": [32], "training.batch": [16], "training.epochs": [2], "training.dev_scenarios": [8]}
 SUITE = {
@@ -79,6 +82,54 @@ def test_results_of_a_recipe_that_has_changed_are_not_shown_as_these(tmp_path):
     recipe.write_text(recipe.read_text().replace("scenarios: 16", "scenarios: 17"))
     with pytest.raises(UsageError, match="'mine' has changed since it was trained there; name another folder"):
         run_suite(suite, tmp_path / "suite")
+
+
+def test_results_on_a_network_that_has_changed_are_not_shown_as_these(tmp_path):
+    network = tmp_path / "mine.yaml"
+    gi.save_network(gi.one_store(), network)
+    problem = {"network": str(network), "evaluation": {"scenarios": 8, "periods": 40, "warm_up": 20}}
+    base = {"recipe": "one_store_backlogged_base_stock", "shared": True, "vary": TINY}
+    suite = Suite.model_validate(
+        {"about": "one", "minutes": 5, "seeds": [0], "problems": {"p": {**problem, "policies": {"b": base}}}}
+    )
+    run_suite(suite, tmp_path / "suite")
+    changed = network.read_text().replace("underage_cost: 9.0", "underage_cost: 99.0")
+    assert changed != network.read_text()
+    network.write_text(changed)
+    with pytest.raises(UsageError, match=r"another suite \(other networks\); name another folder"):
+        run_suite(suite, tmp_path / "suite")
+
+
+def test_results_of_other_items_of_a_panel_are_not_shown_as_these_but_the_file_may_move(tmp_path):
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    network = tmp_path / "two.yaml"
+    network.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text())["network"]))
+    problem = {"network": str(network), "policies": {"ours": {"recipe": str(recipe)}}}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
+    outcomes, _ = run_suite(suite, tmp_path / "suite", settings=["demand.items=[0, 3]"])
+    moved = (tmp_path / "sales.pt").rename(tmp_path / "moved.pt")
+    where = f"demand.panel={moved}"
+    assert run_suite(suite, tmp_path / "suite", settings=["demand.items=[0, 3]", where])[0] == outcomes
+    with pytest.raises(UsageError, match="'panel' has changed since it was trained there; name another folder"):
+        run_suite(suite, tmp_path / "suite", settings=["demand.items=[3, 6]", where])
+
+
+def test_policies_whose_folders_have_one_name_are_refused(tmp_path):
+    both = {name: {"recipe": "one_store_backlogged_base_stock"} for name in ("base (stock)", "base stock", "base")}
+    problems = {"one": {"network": "one_store_backlogged", "policies": both}}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": problems})
+    with pytest.raises(InputError) as caught:
+        run_suite(suite, tmp_path / "suite")
+    assert len(caught.value.problems) == 2
+    assert "one: base (stock): another one's folder is 'one_base_stock_seed=0' too" in caught.value.problems[0]
+    assert not (tmp_path / "suite").exists()
+
+
+def test_nothing_may_be_among_the_values_that_vary():
+    varied = deepcopy(SUITE)
+    varied["problems"]["one store"]["policies"]["message passing"]["vary"] = {"training.whole_units": [None, "straight_through"]}
+    said = [cell.settings[0] for cell in Suite.model_validate(varied).cells() if cell.policy == "message passing"]
+    assert said == ["training.whole_units=null", 'training.whole_units="straight_through"']
 
 
 def test_a_suite_resumes_and_its_tables_hold_what_the_cells_gave(tmp_path):

@@ -118,8 +118,11 @@ def test_a_distribution_that_is_not_valid_says_where(change, message):
 
 @pytest.mark.parametrize(
     "policy",
-    [gi.MessagePassing(width=8, slots=5), gi.MessagePassing(width=8, slots=5, routes=1, survey_rounds=2)]
-    + [make_policy("published_message_passing", width=8, slots=5)],
+    [
+        gi.MessagePassing(width=8, slots=5),
+        gi.MessagePassing(width=8, slots=5, routes=1, survey_rounds=2),
+        make_policy("published_message_passing", width=8, slots=5),
+    ],
     ids=["message_passing", "surveying", "published"],
 )
 def test_networks_side_by_side_cost_what_they_cost_one_by_one(policy):
@@ -162,6 +165,13 @@ def test_the_unit_of_money_is_what_a_network_usually_costs():
     for link, unit in ((bought["link"], 12.4819), ({"lead_time": 1}, 2.4819)):
         _, scenarios, _ = data_of(recipe(networks={"store": {**bought, "link": link}})).dev
         assert float(scenarios.parameters.holding_cost.max()) == pytest.approx(1 / unit, rel=1e-4)
+
+
+def test_money_of_a_network_whose_demand_is_certain_has_a_unit_too():
+    """As where demand deviates by a twentieth of its mean: (1 + 9) phi(1.2816) 0.25 sqrt(2) = 0.62047."""
+    store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"normal": {"mean": 5.0, "std": 0.0}}}
+    _, scenarios, _ = data_of(recipe(networks={"store": {"family": "one_store", "store": store, "link": {"lead_time": 1}}})).dev
+    assert float(scenarios.parameters.holding_cost.max()) == pytest.approx(1 / 0.62047, rel=1e-4)
 
 
 def test_training_draws_fresh_networks_and_keeps_the_dev_networks():

@@ -7,6 +7,8 @@ import gnn_inventory as gi
 from gnn_inventory.errors import InputError
 from gnn_inventory.training import optimiser
 from gnn_inventory.training.optimiser import Optimiser
+from gnn_inventory.training.recipe import load_recipe
+from gnn_inventory.training.run_folder import RunFolder
 
 
 def moved(settings):
@@ -37,10 +39,14 @@ def test_muon_steps_a_matrix_alike_in_all_directions_and_all_else_as_adam():
     assert matrices == 8
 
 
-def test_muon_is_refused_where_there_is_no_matrix_or_torch_has_none(monkeypatch):
-    settings = gi.Training(optimiser="muon")
+def test_muon_is_refused_where_there_is_no_matrix_or_torch_has_none(monkeypatch, tmp_path):
+    muon = gi.Training(optimiser="muon")
     with pytest.raises(InputError, match=r"got muon, which steps matrices; .* has none; expected adam"):
-        gi.train(gi.BaseStock(), gi.one_store(), settings)
+        gi.train(gi.BaseStock(), gi.one_store(), muon)
+    settings = ["policy={name: echelon_base_stock}", "training.optimiser=muon"]
+    with pytest.raises(InputError, match="which steps matrices"):
+        gi.train_recipe(load_recipe("serial", settings), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
     monkeypatch.delattr(optimiser.torch.optim, "Muon")
     with pytest.raises(InputError, match=r"which torch has from 2\.9 on"):
-        Optimiser(gi.MessagePassing(width=8), settings)
+        Optimiser(gi.MessagePassing(width=8), muon)

@@ -75,6 +75,18 @@ def test_a_trial_that_explodes_is_shown_with_its_reason(quick, tmp_path):
     assert write_sweep(rows, tmp_path / "sweep")["training.learning_rate"] == 0.001
 
 
+def test_what_is_no_fault_of_a_trial_stops_the_sweep_and_the_trial_is_gone_on_with(quick, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise UsageError("policy.safetensors: cannot be written: No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("gnn_inventory.benchmark.sweep.train_recipe", full)
+        with pytest.raises(UsageError, match="No space left"):
+            run_sweep(sweep(quick, 1), tmp_path / "sweep")
+    (row,) = run_sweep(sweep(quick, 1), tmp_path / "sweep")
+    assert (row["trial"], row["failed"]) == (0, "")
+
+
 def test_a_trial_that_misses_the_fill_rate_is_never_the_best(quick, tmp_path):
     rows = run_sweep(sweep(quick, 2, ["policy.width={choice: [4, 8]}"], fill_rate=0.9999), tmp_path / "sweep")
     assert all(row["dev"] is None and "training.fill_rate: got 0." in row["failed"] for row in rows)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -177,6 +178,16 @@ def test_relative_weights_are_the_inverse_of_the_newsvendor_cost():
     assert float(sizes.max() / sizes.min()) > 1.5
     shared = SyntheticDemand(parse_network(gi.one_store()), 0, "train")
     assert newsvendor_weights(shared.graph, shared.sample(0, 4, 5), 1.0, ALONE).tolist() == [1.0] * 4
+
+
+def test_a_scenario_that_costs_next_to_nothing_does_not_count_alone():
+    """Newsvendor costs c, c, c and next to 0: the last counts as 0.01 x 3/4 c, 133.3 times each other; the mean is 1."""
+    source = SyntheticDemand(parse_network(gi.one_store()), 0, "train")
+    scenarios, size = source.sample(0, 4, 5), torch.tensor([1.0, 1.0, 1.0, 1e-6])
+    money = {name: getattr(scenarios.parameters, name) * size.unsqueeze(-1) for name in ("holding_cost", "underage_cost")}
+    scenarios = replace(scenarios, parameters=replace(scenarios.parameters, **money))
+    weights = newsvendor_weights(source.graph, scenarios, 1.0, ALONE)
+    assert weights.tolist() == pytest.approx([4 / 136.333] * 3 + [4 * 133.333 / 136.333], rel=1e-4)
 
 
 def test_dev_costs_build_no_graph_of_gradients_on_any_thread():

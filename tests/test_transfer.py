@@ -4,16 +4,20 @@ import json
 
 import networkx as nx
 import pytest
+import torch
+import yaml
 
 import gnn_inventory as gi
-from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, run_transfer, write_transfer
+from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, evaluation_of, run_transfer, write_transfer
 from gnn_inventory.cli import app
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
-from gnn_inventory.training.recipe import recipe_of
+from gnn_inventory.training.recipe import load_recipe, recipe_of
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Evaluation, Training
+from gnn_inventory.training.train import prepared
+from tests.test_cli import panel_recipe
 from tests.test_many_networks import ONE_WAREHOUSE, TRAINING
 
 ASKED = Evaluation(scenarios=8, periods=12, warm_up=4)
@@ -100,9 +104,31 @@ def test_fine_tuning_starts_from_the_weights_of_the_run(run, tmp_path):
     run_transfer(Transfer([run], ["one_warehouse"], 2, [], ASKED), tmp_path / "out")
     (folder,) = (tmp_path / "out" / "runs").iterdir()
     tuned = RunFolder(folder).recipe()
+    policy, data = prepared(tuned)
+    for name, value in RunFolder(run).policy().state_dict().items():
+        assert torch.equal(policy.state_dict()[name], value)
+    assert data.dev.graph.labels == sorted(gi.one_warehouse().nodes)
     assert tuned.start == (run / "policy.safetensors").absolute()
     assert tuned.training.epochs == 2
     assert tuned.network.name == "one_warehouse"
+
+
+def test_runs_that_are_tested_on_other_sales_or_in_another_way_are_not_put_beside_each_other(run, tmp_path):
+    file = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    panels = [tmp_path / name for name in ("early", "late")]
+    for folder, items in zip(panels, ([0, 3], [3, 6]), strict=True):
+        gi.train_recipe(load_recipe(file, [f"demand.items={items}", f"evaluation.seed={items[0]}"]), RunFolder(folder))
+    network = tmp_path / "two.yaml"
+    network.write_text(yaml.safe_dump(yaml.safe_load(file.read_text())["network"]))
+    with pytest.raises(InputError, match=r"early and .*late state another 'demand'"):
+        run_transfer(Transfer(panels, [str(network)], 0, [], ASKED), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    same = ["demand.items=[0, 6]"]
+    outcomes = run_transfer(Transfer(panels, [str(network)], 0, [], ASKED, same), tmp_path / "out")
+    assert [outcome["scenarios"] for outcome in outcomes] == [6, 6]
+    with pytest.raises(InputError, match=r"early and .*late state another 'evaluation'"):
+        evaluation_of(panels, same, {})
+    assert evaluation_of(panels, [*same, "evaluation.seed=7"], {"periods": 600}).seed == 7
 
 
 def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, native, tmp_path):

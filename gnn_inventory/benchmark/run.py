@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
-from gnn_inventory.benchmark.suite import Cell, Suite
+from gnn_inventory.benchmark.suite import Cell, Suite, settings_of
 from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
@@ -48,7 +48,8 @@ def run_suite(
     cells, left = list(suite.cells()), []
     recipes = _checked(suite, cells, settings)
     results = Results(folder)
-    results.claim("suite", suite.model_dump(mode="json"), ["problems"])
+    networks = {name: network_mapping(problem.network) for name, problem in suite.problems.items()}
+    results.claim("suite", suite.model_dump(mode="json") | {"networks": networks}, ["problems", "networks"])
     outcomes: list[Outcome] = []
     for number, (cell, recipe) in enumerate(zip(cells, recipes, strict=True), 1):
         found = results.outcomes(cell.folder)
@@ -71,8 +72,12 @@ def run_suite(
 
 def _checked(suite: Suite, cells: Sequence[Cell], settings: Sequence[str]) -> list[Recipe]:
     """The recipe of each cell; every mistake in these and in the networks of the instances, at once."""
-    recipes, problems = [], []
+    recipes, problems, folders = [], [], [cell.folder for cell in cells]
     for cell in cells:
+        if folders.count(cell.folder) > 1:
+            problems.append(
+                f"{cell.problem}: {cell.policy}: another one's folder is '{cell.folder}' too; give it a name of its own"
+            )
         try:
             recipes.append(_recipe(cell, settings))
         except GnnInventoryError as error:
@@ -94,15 +99,21 @@ def _recipe(cell: Cell, settings: Sequence[str]) -> Recipe:
 
 def _mapping(suite: Suite, cell: Cell, instance: Mapping[str, Any]) -> dict[str, Any]:
     """An instance of a cell's network."""
-    return with_settings(
-        network_mapping(suite.problems[cell.problem].network), [f"{key}={value}" for key, value in instance.items()]
-    )
+    return with_settings(network_mapping(suite.problems[cell.problem].network), settings_of(instance))
 
 
 def _refuse_another(recipe: Recipe, done: Recipe, folder: Path) -> None:
     """Raise where what is done was trained by another recipe; where the sales lie does not matter."""
-    if replace(recipe, demand=None).without_device() != replace(done, demand=None).without_device():
+    if _wherever_sales_lie(recipe).without_device() != _wherever_sales_lie(done).without_device():
         raise UsageError(f"{folder}: '{recipe.name}' has changed since it was trained there; name another folder")
+
+
+def _wherever_sales_lie(recipe: Recipe) -> Recipe:
+    """A recipe without the names of the files of its panel."""
+    if recipe.demand is None:
+        return recipe
+    calendar = recipe.demand.calendar and recipe.demand.calendar.model_copy(update={"file": ""})
+    return replace(recipe, demand=recipe.demand.model_copy(update={"panel": None, "calendar": calendar}))
 
 
 def _runnable(recipe: Recipe) -> bool:

@@ -1,5 +1,6 @@
 """A suite: which policies are trained on which problems, with which seeds, and on which instances they are tested."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class Cell:
     def settings(self) -> list[str]:
         """What makes the recipe this cell's, as `--set` takes it."""
         network = {} if self.contender.shared else {f"network.{key}": value for key, value in self.instances[0].items()}
-        return [f"{key}={value}" for key, value in {**network, **self.varied, "training.seed": self.seed}.items()]
+        return settings_of({**network, **self.varied, "training.seed": self.seed})
 
     @property
     def folder(self) -> str:
@@ -125,6 +126,11 @@ class Cell:
         own = {} if self.contender.shared else self.instances[0]
         parts = [self.problem, self.policy, *(f"{key}={value}" for key, value in {**own, **self.varied}.items())]
         return re.sub(r"[^\w=.,-]+", "_", " ".join([*parts, f"seed={self.seed}"]))
+
+
+def settings_of(values: Mapping[str, Any]) -> list[str]:
+    """Values by their dotted key, as `--set` takes them."""
+    return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 
 def combinations(values: Values) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gnn_inventory.benchmark.results import Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table
-from gnn_inventory.errors import GnnInventoryError, InputError, TrainingError, UsageError
+from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.files import parse_yaml, write_text
 from gnn_inventory.training.recipe import Recipe, recipe_of, with_settings
 from gnn_inventory.training.run_folder import RunFolder
@@ -105,7 +105,9 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
                 if shortfall(recipe.training, result.fill_rate) > 0:
                     got = f"{result.fill_rate:.4f} on dev, asked {recipe.training.fill_rate:g}"
                     raise TrainingError(f"training.fill_rate: got {got}; train longer, or raise training.multiplier_rate")
-            except GnnInventoryError as error:
+            except UsageError:  # no fault of the trial: a disk is full, or a device is not there
+                raise
+            except (InputError, TrainingError) as error:
                 write_text(folder / "trials" / f"{number}.failed", str(error) + "\n")
                 study.tell(number, state=optuna.trial.TrialState.FAIL)
             else:

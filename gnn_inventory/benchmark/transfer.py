@@ -5,13 +5,14 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table, with_gaps
 from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import read_yaml, write_text
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.picture import draw_against_sizes, draw_matrix
@@ -24,7 +25,7 @@ from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Evaluation, Training
 from gnn_inventory.training.train import prepared, train_recipe
 
-__all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
+__all__ = ["AS_IT_IS", "Transfer", "evaluation_of", "run_transfer", "write_transfer"]
 
 AS_IT_IS, ITSELF = "as it is", "the network itself"
 LONGEST = 120
@@ -78,6 +79,7 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
 
     Raises:
         InputError: a target that is not valid or that a policy cannot serve, one line each.
+            Runs of other panels on a panel.
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
     """
     targets = [_target(text) for text in asked.targets]
@@ -93,6 +95,8 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
         got = f"{asked.evaluation.periods} periods, warm-up {asked.evaluation.warm_up}"
         raise UsageError(f"transfer: got {got}; expected more periods than warm-up: --periods T --warm-up W")
     recipes = [_recipe_of_run(run, asked.settings) for run in asked.runs]
+    if any(is_panel(parse_network(build_network(mapping))) for _, mapping in targets):
+        refuse_other_tests([str(run) for run in asked.runs], recipes, ["demand"])
     parts = list(_parts(asked, recipes, dict(targets)))
     _refuse_misfits(parts)
     results = Results(folder)
@@ -112,6 +116,18 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
             results.finish(part.name, found)
         outcomes += found
     return outcomes
+
+
+def evaluation_of(runs: Sequence[Path], settings: Sequence[str], stated: Mapping[str, int]) -> Evaluation:
+    """How runs are tested: as their recipes say, with settings put in, but for what is stated.
+
+    Raises:
+        InputError: the recipes do not say the same.
+    """
+    recipes = [_recipe_of_run(run, settings) for run in runs]
+    same = [replace(recipe, evaluation=recipe.evaluation.model_copy(update=stated)) for recipe in recipes]
+    refuse_other_tests([str(run) for run in runs], same, ["evaluation"])
+    return same[0].evaluation
 
 
 @dataclass(frozen=True)

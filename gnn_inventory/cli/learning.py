@@ -179,16 +179,11 @@ def transfer(
     ] = None,
 ) -> None:
     """Test trained policies on networks that they never saw, as they are and after more training, beside others."""
-    from gnn_inventory.benchmark.transfer import Transfer, run_transfer, write_transfer
-    from gnn_inventory.training.run_folder import RunFolder
+    from gnn_inventory.benchmark.transfer import Transfer, evaluation_of, run_transfer, write_transfer
 
-    stated = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
-    evaluation = (
-        RunFolder(runs[0])
-        .recipe()
-        .evaluation.model_copy(update={key: value for key, value in stated.items() if value is not None})
-    )
-    asked = Transfer(runs, to, finetune, native or (), evaluation, settings or ())
+    sizes = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
+    stated = {key: value for key, value in sizes.items() if value is not None}
+    asked = Transfer(runs, to, finetune, native or (), evaluation_of(runs, settings or (), stated), settings or ())
     with progress_bar(None, "transfer") as bar:
         try:
             outcomes = run_transfer(asked, output, parts_of(*bar))

@@ -28,6 +28,9 @@ from gnn_inventory.types import Float
 
 __all__ = ["Batch", "Data", "ManyNetworks", "OneNetwork", "data_of", "steps_per_epoch"]
 
+LEAST_DEVIATION = 0.05
+"""Of demand, in means, where a network's money is put in units of its usual cost."""
+
 
 class Batch(NamedTuple):
     """Scenarios and the network that they happen to: one, or several side by side.
@@ -165,7 +168,11 @@ def _side_by_side(drawn: list[tuple[Network, int]], stream: str, scenarios: int,
 
 
 def _usual_cost(graph: InventoryGraph, known: Known) -> Float[Tensor, " _"]:
-    """The newsvendor cost of a network, and what its customers' demand costs by the cheapest routes [b], money per period."""
+    """The newsvendor cost of a network, and what its customers' demand costs by the cheapest routes [b], money per period.
+
+    Demand deviates by at least `LEAST_DEVIATION` of its mean here: were it certain, the cost of nothing would be no unit.
+    """
+    known = replace(known, std_demand=torch.maximum(known.std_demand, LEAST_DEVIATION * known.mean_demand))
     bought = shortest(graph, known.parameters.unit_cost) * known.mean_demand * graph.has_demand
     return newsvendor_cost(graph, known) + bought.sum(1)
 

@@ -24,6 +24,9 @@ from gnn_inventory.types import PerPeriod
 
 __all__ = ["Step", "gradient", "newsvendor_weights"]
 
+LEAST_COST = 0.01
+"""Of the mean newsvendor cost: a scenario with next to none, whose demand is certain, counts no more than this allows."""
+
 NOISE = 11
 """Of the key of the random numbers that an estimator draws for itself."""
 
@@ -134,7 +137,9 @@ def _total(processes: Processes, values: list[Tensor]) -> float:
 
 
 def newsvendor_weights(graph: InventoryGraph, scenarios: Scenarios, share: float, processes: Processes) -> Tensor:
-    """Inverse of each scenario's newsvendor cost, their mean over all processes' shares 1 [B]."""
-    inverse = 1.0 / newsvendor_cost(graph, Known.of(graph, scenarios)).clamp_min(1e-9)
+    """Inverse of each scenario's newsvendor cost, at least `LEAST_COST` of the mean one; their mean over all processes' shares 1 [B]."""
+    cost = newsvendor_cost(graph, Known.of(graph, scenarios))
+    (usual,) = processes.sum([share * cost.mean().reshape(1)])
+    inverse = 1.0 / torch.maximum(cost, LEAST_COST * usual).clamp_min(1e-9)
     (mean,) = processes.sum([share * inverse.mean().reshape(1)])
     return (inverse / mean).expand(len(scenarios))

@@ -19,11 +19,13 @@ from gnn_inventory.training.data import Data, ManyNetworks, steps_per_epoch
 from gnn_inventory.training.gradient import gradient, newsvendor_weights
 from gnn_inventory.training.judgement import Judgement, judge
 from gnn_inventory.training.machine import Machine, machine
+from gnn_inventory.training.optimiser import Optimiser
+from gnn_inventory.training.processes import this_process
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Training
 from gnn_inventory.training.state import TrainingState
 
-__all__ = ["Result", "hdpo"]
+__all__ = ["Result", "hdpo", "refuse_unfit"]
 
 
 @dataclass(frozen=True)
@@ -70,27 +72,16 @@ def hdpo(
         trained: whether the policy's weights are good ones already: then they are kept where no epoch is better on dev.
 
     Raises:
-        InputError: fewer scenarios or networks in a batch than processes.
+        InputError: fewer scenarios or networks in a batch than processes; what `refuse_unfit` raises.
         TrainingError: the gradient is zero in every parameter, or it or the cost is not finite.
     """
+    refuse_unfit(policy, data, settings)
     with machine(settings.device) as here:
         processes, dtype = here.processes, getattr(torch, settings.dtype)
         processes.wait()  # the first may have had a folder to make
         policy.to(here.device, dtype)
         dev = data.dev.to(here.device, dtype)
         weights = newsvendor_weights(dev.graph, dev.scenarios, 1 / processes.size, processes) if settings.relative else 1.0
-
-        if settings.estimator == "score_function" and processes.size > 1 and isinstance(data, ManyNetworks):
-            raise InputError(
-                f"training.estimator: got score_function on a distribution of networks in {processes.size} processes, among which its "
-                "noise cannot be divided; expected one process, or pathwise or forward"
-            )
-
-        if settings.estimator == "score_function" and bool((dev.scenarios.parameters.fixed_cost != 0).any()):
-            raise InputError(
-                "training.estimator: got score_function on a network with fixed costs, where its noise would pay them in every "
-                "period; expected pathwise or forward"
-            )
 
         def judgement_of(judged: Policy) -> Judgement:
             level, serving = settings.level, settings.fill_rate is not None
@@ -123,6 +114,29 @@ def hdpo(
         if folder is not None and processes.first and not folder.policy_file.is_file():
             save_policy(chosen, folder.policy_file)
         return Result(chosen, state.best_dev, metrics, state.best_fill_rate)
+
+
+def refuse_unfit(policy: Policy, data: Data, settings: Training) -> None:
+    """Raise where settings of training are not for such a policy or such scenarios.
+
+    Raises:
+        InputError: the estimator score_function with fixed costs, or on many networks in several processes; the optimiser muon for a
+            policy without a matrix, or with a torch that has none.
+    """
+    if settings.estimator == "score_function":
+        processes = this_process().size
+        if processes > 1 and isinstance(data, ManyNetworks):
+            raise InputError(
+                f"training.estimator: got score_function on a distribution of networks in {processes} processes, among which its "
+                "noise cannot be divided; expected one process, or pathwise or forward"
+            )
+        if bool((data.dev.scenarios.parameters.fixed_cost != 0).any()):
+            raise InputError(
+                "training.estimator: got score_function on a network with fixed costs, where its noise would pay them in every "
+                "period; expected pathwise or forward"
+            )
+    if any(value.requires_grad for value in policy.parameters()):
+        Optimiser(policy, settings)
 
 
 def _epoch(

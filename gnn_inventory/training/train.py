@@ -16,7 +16,7 @@ from gnn_inventory.policies.base import Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch, Data, OneNetwork, data_of, steps_per_epoch
-from gnn_inventory.training.hdpo import Result, hdpo
+from gnn_inventory.training.hdpo import Result, hdpo, refuse_unfit
 from gnn_inventory.training.machine import choose_device
 from gnn_inventory.training.processes import this_process
 from gnn_inventory.training.recipe import Recipe
@@ -92,7 +92,7 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
     """The policy that a recipe starts from and what it is trained on, found to fit each other.
 
     Raises:
-        UnsupportedNetworkError: the policy cannot serve the network.
+        UnsupportedNetworkError: the policy cannot serve the network. InputError: what `refuse_unfit` raises.
     """
     data = data_of(recipe)
     settings = dict(recipe.policy)
@@ -106,6 +106,7 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
     data.introduce(policy)
     one = data.dev.scenarios[torch.arange(1)]
     next(iter(periods(policy, data.dev.graph, one)))  # a policy that cannot serve this network says so here
+    refuse_unfit(policy, data, recipe.training)
     return policy, data
 
 
