@@ -105,6 +105,7 @@ def test_a_family_with_a_seed_is_drawn_anew():
         ({"stores": {"per_network": {"integers": [3.5, 4]}}}, r"networks.w.stores: per_network.integers: .*two integers"),
         ({"stores": {"per_network": {"normal": [3, 4]}}}, r"networks.w.stores: per_network: .*one of uniform"),
         ({"stores": {"per_network": {"choice": []}}}, r"per_network.choice: got \[\]; expected a list of values"),
+        ({"stores": {"per_networks": {"integers": [3, 4]}}}, r"stores: per_networks: got .*; expected per_network or per_scenario"),
         ({"warehouse": {"holding_costs": 1}}, r"unknown key 'holding_costs'; did you mean 'holding_cost'"),
         ({"store": {**STORE, "demand": "panel"}}, r"got a panel; networks that are drawn state their own demand"),
         ({"family": ["one_warehouse"]}, r"family: got \['one_warehouse'\]; expected one of"),
@@ -112,8 +113,24 @@ def test_a_family_with_a_seed_is_drawn_anew():
     ],
 )
 def test_a_distribution_that_is_not_valid_says_where(change, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         NetworkDistribution({"w": {**ONE_WAREHOUSE, **change}}, "many")
+    assert len(caught.value.problems) == 1
+
+
+RANDOM = {"family": "random_acyclic", "sources": 1.5, "upstream": {"holding_cost": 0.2}, "store": STORE}
+RANDOM |= {"supplier_link": {"lead_time": 1}, "link": {"lead_time": 1}}
+
+
+def test_networks_of_ranges_that_do_not_fit_each_other_are_drawn_anew():
+    """3 locations cannot be 4 levels deep: a ninth of the pairs is not valid."""
+    ranges = {"locations": {"per_network": {"integers": [3, 5]}}, "depth": {"per_network": {"integers": [2, 4]}}}
+    many = NetworkDistribution({"r": {**RANDOM, **ranges}}, "many")
+    drawn = [many.draw(0, number) for number in range(100)]
+    assert {len(network.nodes) for network in drawn} == {4, 5, 6}  # and the supplier
+    assert many.draw(0, 7) == drawn[7]
+    with pytest.raises(InputError, match=r"locations: got [23]; expected at least depth, 4"):
+        NetworkDistribution({"r": {**RANDOM, "locations": {"per_network": {"integers": [2, 3]}}, "depth": 4}}, "many")
 
 
 @pytest.mark.parametrize(

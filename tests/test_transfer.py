@@ -12,6 +12,7 @@ from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetu
 from gnn_inventory.cli import app
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
 from gnn_inventory.training.recipe import load_recipe, recipe_of
 from gnn_inventory.training.run_folder import RunFolder, save_policy
@@ -155,10 +156,11 @@ def test_what_lies_beyond_the_training_is_said():
     assert trained.ranges["stores"] == (2, 4)
     assert trained.ranges["lead time"] == (1, 4)
 
-    def beyond(change):
-        network = gi.one_warehouse(stores=3)
+    def beyond(change, stores=3):
+        network = gi.one_warehouse(stores=stores)
+        del network.graph["demand"]  # the correlation, which the training has not
         change(network)
-        return trained.beyond(InventoryGraph.from_network(network))
+        return trained.beyond(parse_network(network))
 
     assert beyond(lambda network: None) == []
     assert beyond(lambda network: network.edges["warehouse", "store_0"].update(lead_time=6)) == [
@@ -167,8 +169,30 @@ def test_what_lies_beyond_the_training_is_said():
     assert beyond(lambda network: network.nodes["store_0"].update(unmet_demand="backlogged")) == ["backlogged demand, never seen"]
     assert beyond(lambda network: network.edges["supplier", "warehouse"].update(unit_cost=1.0)) == ["unit costs, never seen"]
     assert beyond(lambda network: network.nodes["warehouse"].update(holding_cost=2.0))[0].startswith("holding cost upstream")
-    large = trained.beyond(InventoryGraph.from_network(gi.one_warehouse(stores=9)))
-    assert large == ["stores 9, trained on 2 to 4", "degree 10, trained on 3 to 5"]
+    assert beyond(lambda network: network.nodes["store_1"].update(demand={"poisson": {"mean": 5.0}})) == [
+        "Poisson demand, never seen"  # deviates by 1 / sqrt(5) of its mean, 0.447, which is within 0.25 to 0.5
+    ]
+    assert beyond(lambda network: network.graph.update(demand={"correlation": 0.9})) == [
+        "correlation of demand 0.9, trained on 0"
+    ]
+    (small,) = beyond(lambda network: network.nodes["store_1"].update(demand={"normal": {"mean": 0.01, "std": 0.004}}))
+    assert small.startswith("mean demand (in that of the mean store) 0.0036")
+    assert beyond(lambda network: None, stores=9) == ["stores 9, trained on 2 to 4", "degree 10, trained on 3 to 5"]
+
+
+def test_prices_and_capacities_beyond_the_training_are_said():
+    """A unit of cost 2 where a lost sale costs 9: 0.222; a capacity of 20 where 5 units flow: 4."""
+    network = gi.one_store()
+    network.edges["supplier", "store"].update(unit_cost=2.0, capacity=20.0, minimum_order=2.5)
+    seen = Coverage.of_network(parse_network(network))
+    network.edges["supplier", "store"].update(unit_cost=4.5, capacity=6.0, minimum_order=5.0)
+    assert seen.beyond(parse_network(network)) == [
+        "capacity (in mean flows) 1.2, trained on 4",
+        "minimum order (in mean flows) 1, trained on 0.5",
+        "unit cost (in costs of a lost sale) 0.5, trained on 0.222",
+    ]
+    plain = Coverage.of_network(parse_network(gi.one_store()))
+    assert plain.beyond(parse_network(network)) == [f"{what}, never seen" for what in ("unit costs", "minimum orders", "capacities")]
 
 
 def test_sizes_of_a_network():
@@ -209,4 +233,4 @@ def test_the_command_line_transfers(run, tmp_path, capsys):
     app([*words, "--scenarios", "8", "--periods", "12", "--warm-up", "4"], standalone_mode=False)
     assert "one_warehouse" in capsys.readouterr().out
     (row,) = json.loads((out / "table.json").read_text())["rows"]
-    assert row["beyond the training"] == "stores 5, trained on 2 to 4; degree 6, trained on 3 to 5"
+    assert row["beyond the training"] == "stores 5, trained on 2 to 4; degree 6, trained on 3 to 5; correlation of demand 0.5, trained on 0"

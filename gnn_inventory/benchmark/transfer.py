@@ -168,7 +168,7 @@ def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, di
         graph = InventoryGraph.from_network(network)
         panel = is_panel(network)
         for run, recipe, coverage in zip(asked.runs, recipes, covered, strict=True):
-            file, beyond = RunFolder(run).policy_file, tuple(coverage.beyond(graph))
+            file, beyond = RunFolder(run).policy_file, tuple(coverage.beyond(network))
             yield _Part(target, mapping, graph, run.name, AS_IT_IS, recipe, file, beyond)
             if asked.finetune:
                 training = _finetuning(recipe.training, asked.finetune, None if panel else graph)

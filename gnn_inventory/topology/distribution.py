@@ -18,6 +18,8 @@ __all__ = ["NetworkDistribution"]
 KINDS = ("uniform", "log_uniform", "integers", "choice")
 TRIED = 4
 """Networks of each family that are drawn to see whether a distribution is valid."""
+DRAWS = 64
+"""Of one network, until it is valid."""
 Random = np.random.Generator
 
 
@@ -44,25 +46,44 @@ class NetworkDistribution:
                 problems.append(problem(where, f"networks.{name}", family, "a mapping with a family and its parameters"))
         if problems:
             raise InputError(problems)
-        for number in range(TRIED * len(self.families)):
+        for family in range(len(self.families)):
             try:
-                self.draw(0, number)
+                for number in range(TRIED):
+                    self.draw(0, family + number * len(self.families))
             except InputError as error:
                 problems += str(error).splitlines()
         if problems:
             raise InputError(dict.fromkeys(problems))
 
     def draw(self, *key: int) -> Network:
-        """The network of a key of integers, the last of which is its number; the same key gives the same network."""
-        name = list(self.families)[key[-1] % len(self.families)]
+        """The network of a key of integers, the last of which is its number; the same key gives the same network.
+
+        Ranges that do not fit each other, such as fewer locations than levels, may give networks that are not valid: these are drawn
+        anew.
+
+        Raises:
+            InputError: with the mistakes of the first, where none of `DRAWS` is valid.
+        """
+        first = None
+        for attempt in range(DRAWS):
+            try:
+                return self._drawn(*key, *([attempt] if attempt else []), family=key[-1] % len(self.families))
+            except InputError as error:
+                first = first or error
+        assert first is not None
+        raise first
+
+    def _drawn(self, *key: int, family: int) -> Network:
+        """The network of a key; it may not be valid."""
+        name = list(self.families)[family]
         problems: list[str] = []
         random = np.random.default_rng(np.random.SeedSequence(key))
         where = f"{self._where}: networks.{name}"
         mapping = _drawn(self.families[name], random, where, problems)
         if problems:
             raise InputError(problems)
-        family = FAMILIES.get(mapping["family"]) if isinstance(mapping["family"], str) else None  # else the builder says so
-        if family is not None and "seed" in inspect.signature(family).parameters:
+        build = FAMILIES.get(mapping["family"]) if isinstance(mapping["family"], str) else None  # else the builder says so
+        if build is not None and "seed" in inspect.signature(build).parameters:
             mapping.setdefault("seed", _seed(random))
         network = parse_network(build_network({"name": f"{self._where}: {name}", **mapping}))
         if is_panel(network):
@@ -78,6 +99,10 @@ def _drawn(value: Any, random: Random, where: str, problems: list[str]) -> Any:
         return value
     if "per_network" in value:
         return _one(value, random, where, problems)
+    for key in value:
+        if str(key).startswith("per_") and key != "per_network":
+            problems.append(problem(where, str(key), value[key], "per_network or per_scenario"))
+            return None
     drawn = {key: _drawn(item, random, f"{where}.{key}", problems) for key, item in value.items()}
     if ("uniform" in value or "integers" in value) and "seed" not in value:
         drawn["seed"] = _seed(random)

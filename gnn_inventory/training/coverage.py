@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.topology.network import Network, is_panel
+from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson
 from gnn_inventory.training.recipe import Recipe
 
 __all__ = ["Coverage", "longest_way", "sizes_of"]
@@ -17,6 +20,13 @@ DRAWN = 256
 
 SLACK = 0.02
 """Of a range: what a sample of the networks may have missed of its ends."""
+
+KINDS = {"normal": Normal, "Poisson": Poisson, "negative binomial": NegativeBinomial}
+"""Of demand."""
+UNIT_COST, FIXED_COST = "unit cost (in costs of a lost sale)", "fixed cost (in holding costs of a period's demand)"
+CAPACITY, MINIMUM_ORDER = "capacity (in mean flows)", "minimum order (in mean flows)"
+SAID_BY = {UNIT_COST: "unit costs", FIXED_COST: "fixed costs", CAPACITY: "capacities", MINIMUM_ORDER: "minimum orders"}
+"""The trait that says it where a range was never seen."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +42,33 @@ class Coverage:
     traits: dict[str, frozenset[bool]]
 
     @classmethod
-    def of_graph(cls, graph: InventoryGraph) -> "Coverage":
+    def of_network(cls, network: Network) -> "Coverage":
         """Of one network, with all that its scenarios may draw."""
+        graph = InventoryGraph.from_network(network)
         sells, held = graph.has_demand, graph.holding_cost.clamp_min(1e-9)
         ranges = {name: (float(size), float(size)) for name, size in sizes_of(graph).items()}
         ranges["lead time"] = float(graph.lead_time.min()), float((graph.lead_time + graph.lead_time_span).max())
         known = sells & (graph.mean_demand > 0)
         if bool(known.any()):
             ranges["deviation of demand (in means)"] = _range((graph.std_demand / graph.mean_demand)[known])
+            ranges["mean demand (in that of the mean store)"] = _range(graph.mean_demand[known] / graph.mean_demand[known].mean())
+            node_flow, link_flow = (flow[0] for flow in graph.flows(graph.mean_demand.unsqueeze(0)))
+            capacity = torch.cat([graph.ship_capacity / node_flow, graph.link_capacity / link_flow])
+            if bool(capacity.isfinite().any()):
+                ranges[CAPACITY] = _range(capacity[capacity.isfinite()])
+            if bool((graph.minimum_order > 0).any()):
+                ranges[MINIMUM_ORDER] = _range((graph.minimum_order / link_flow)[graph.minimum_order > 0])
         lost, most = graph.underage_cost + graph.price, graph.underage_cost_span + graph.price_span
         low, high = lost / (held + graph.holding_cost_span), (lost + most) / held
         ranges["cost of a lost sale (in holding costs)"] = _range(low[sells])[0], _range(high[sells])[1]
+        bought = graph.unit_cost + graph.unit_cost_span > 0
+        if bool(bought.any()) and bool((lost + most)[sells].any()):
+            least, dearest = graph.unit_cost / (lost + most)[sells].mean(), (graph.unit_cost + graph.unit_cost_span)
+            ranges[UNIT_COST] = float(least[bought].min()), float(dearest.max() / lost[sells].mean())
+        if len(network.customers) > 1 and not is_panel(network):
+            apart = ~np.eye(len(network.customers), dtype=bool)
+            correlation = np.zeros((1,)) if network.correlation is None else network.correlation[apart]
+            ranges["correlation of demand"] = float(correlation.min()), float(correlation.max())
         upstream = graph.holds_stock & ~graph.is_supplier & ~sells
         if bool(upstream.any()):
             unit = held[sells].mean()
@@ -50,13 +76,15 @@ class Coverage:
             ranges["holding cost upstream (in that of the stores)"] = float(low.min() / unit), float(high.max() / unit)
         fixed = graph.fixed_cost + graph.fixed_cost_span > 0
         if bool(fixed.any()):
-            _, flow = graph.flows(graph.mean_demand.unsqueeze(0))
-            demand, more = held[graph.target] * flow[0], graph.holding_cost_span[graph.target] * flow[0]
+            flow = graph.flows(graph.mean_demand.unsqueeze(0))[1][0]
+            demand, more = held[graph.target] * flow, graph.holding_cost_span[graph.target] * flow
             low, high = graph.fixed_cost / (demand + more), (graph.fixed_cost + graph.fixed_cost_span) / demand
-            ranges["fixed cost (in holding costs of a period's demand)"] = _range(low[fixed])[0], _range(high[fixed])[1]
+            ranges[FIXED_COST] = _range(low[fixed])[0], _range(high[fixed])[1]
+        demands = [network.location(name).distribution for name in network.customers]
         traits = {
             "lost demand": graph.lost & sells,
             "backlogged demand": ~graph.lost & sells,
+            **{f"{kind} demand": torch.tensor([isinstance(demand, model) for demand in demands]) for kind, model in KINDS.items()},
             "prices": graph.price + graph.price_span > 0,
             "unit costs": graph.unit_cost + graph.unit_cost_span > 0,
             "fixed costs": fixed,
@@ -72,11 +100,10 @@ class Coverage:
     def of_recipe(cls, recipe: Recipe) -> "Coverage":
         """Of what a recipe trains on: its network, or the first of the networks that it draws."""
         if recipe.networks is None:
-            return cls.of_graph(InventoryGraph.from_network(recipe.network))
+            return cls.of_network(recipe.network)
         settings, found = recipe.training, []
         for place in range(DRAWN):
-            network = recipe.networks.draw(settings.seed, STREAMS["train"], 0, place)
-            found.append(cls.of_graph(InventoryGraph.from_network(network)))
+            found.append(cls.of_network(recipe.networks.draw(settings.seed, STREAMS["train"], 0, place)))
         return cls.merged(found)
 
     @classmethod
@@ -91,12 +118,13 @@ class Coverage:
             traits |= {name: seen | traits.get(name, frozenset()) for name, seen in part.traits.items()}
         return cls(ranges, traits)
 
-    def beyond(self, graph: InventoryGraph) -> list[str]:
+    def beyond(self, network: Network) -> list[str]:
         """What of a network lies beyond, in words; none where all of it lies within."""
-        other, found = Coverage.of_graph(graph), []
+        other, found = Coverage.of_network(network), []
         for name, (low, high) in other.ranges.items():
             if name not in self.ranges:
-                found.append(f"{name} {_words(low, high)}, never seen")
+                if name not in SAID_BY:
+                    found.append(f"{name} {_words(low, high)}, never seen")
                 continue
             least, most = self.ranges[name]
             slack = 1e-6 * abs(most) + SLACK * (most - least)
