@@ -38,7 +38,7 @@ def transfer_block() -> str:
     for path in sorted(TRANSFERS.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = content["rows"]
-        lines = [[str(value) for value in row.values()] for row in rows]
+        lines = [["" if value is None else str(value) for value in row.values()] for row in rows]
         pictures = f"![gap against sizes](results/transfer/{path.stem}-sizes.svg)"
         if (TRANSFERS / f"{path.stem}-matrix.svg").exists():
             pictures += f"\n![trained on, tested on](results/transfer/{path.stem}-matrix.svg)"

@@ -77,11 +77,13 @@ def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from gnn_inventory.benchmark.table import gap_text
+
     table = Table()
     for column in ("problem", "policy", "settings", "seeds", "cost per store", "worst gap (95 %)", "over", "s"):
         table.add_column(column, justify="left" if column in ("problem", "policy", "settings", "over") else "right")
     for row in rows:
-        gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f})"
+        gap = gap_text(row["worst gap %"], row["low"], row["high"])
         values = [row["problem"], row["policy"], row["settings"], str(row["seeds"]), f"{row['cost per store']:.4f}"]
         table.add_row(*values, gap, row["over"], str(row["training seconds"]))
     console = Console(width=max(150, Console().width))
@@ -95,12 +97,22 @@ def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from gnn_inventory.benchmark.table import gap_text
+
     table = Table()
-    for column in ("network", "trained on", "policy", "cost per store", "gap (95 %)", "over", "s", "beyond the training"):
-        table.add_column(column, justify="right" if column in ("cost per store", "gap (95 %)", "s") else "left")
+    for column in ("network", "trained on", "policy", "cost per store", "95 %", "gap (95 %)", "over", "s", "beyond the training"):
+        table.add_column(column, justify="right" if column in ("cost per store", "95 %", "gap (95 %)", "s") else "left")
     for row in rows:
-        gap = f"{row['gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f})"
-        told = [row["network"], row["trained on"], row["policy"], f"{row['cost per store']:.4f}", gap, row["over"]]
+        gap = gap_text(row["gap %"], row["low"], row["high"])
+        told = [
+            row["network"],
+            row["trained on"],
+            row["policy"],
+            f"{row['cost per store']:.4f}",
+            row["cost 95 %"],
+            gap,
+            row["over"],
+        ]
         table.add_row(*told, str(row["training seconds"]), row["beyond the training"])
     console = Console(width=max(170, Console().width))
     console.print(table)

@@ -197,7 +197,10 @@ def evaluate_on(
                 on_chunk(len(drawn))
     below = None
     if programme or source.count is not None:
-        below = Reference("lower_bound", float(bound.mean()), LINEAR_PROGRAMME if programme else PERFECT_INFORMATION)
+        value = float(bound.mean())
+        below = Reference("perfect_information", value, PERFECT_INFORMATION)
+        if programme:
+            below = Reference("lower_bound", value, LINEAR_PROGRAMME)
     sampled = reference is None and below is not None
     if sampled:
         reference, below, over = below, None, total - bound

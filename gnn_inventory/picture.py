@@ -1,6 +1,7 @@
 """Pictures as SVG: a network with its echelons from left to right, and a training curve."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,10 @@ def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     """Draw the gap of every training and instance with its 95 % interval: a panel per problem, a line per policy.
 
     Args:
-        outcomes: each with `problem`, `policy`, `gap_percent`, `gap_ci95` and `reference`.
+        outcomes: each with `problem`, `policy`, `gap_percent`, `gap_ci95` and `reference`; those without a gap are left out.
         path: of the picture.
     """
+    outcomes = [outcome for outcome in outcomes if outcome["gap_percent"] is not None]
     problems = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
     rows = {problem: list(dict.fromkeys(o["policy"] for o in outcomes if o["problem"] == problem)) for problem in problems}
     heights = [len(rows[problem]) + 1.2 for problem in problems]
@@ -97,7 +99,7 @@ def draw_against_sizes(outcomes: Sequence[Mapping[str, Any]], path: str | Path) 
     """Draw gaps against stores, depth and degree of the network: a panel each, a colour per training and policy.
 
     Args:
-        outcomes: each with `sizes`, `trained`, `policy` and `gap_percent`.
+        outcomes: each with `sizes`, `trained`, `policy` and `gap_percent`, of which some may be None: they are left out.
         path: of the picture.
     """
     names = list(outcomes[0]["sizes"])
@@ -105,7 +107,7 @@ def draw_against_sizes(outcomes: Sequence[Mapping[str, Any]], path: str | Path) 
     series = list(dict.fromkeys((outcome["policy"], outcome["trained"]) for outcome in outcomes))
     for axes, name in zip(panels, names, strict=True):
         for policy, trained in series:
-            members = [o for o in outcomes if (o["policy"], o["trained"]) == (policy, trained)]
+            members = [o for o in outcomes if (o["policy"], o["trained"]) == (policy, trained) and o["gap_percent"] is not None]
             members.sort(key=lambda member: member["sizes"][name])
             sizes = [member["sizes"][name] for member in members]
             axes.plot(sizes, [member["gap_percent"] for member in members], "o-", ms=3, lw=0.7, label=f"{trained}: {policy}")
@@ -122,18 +124,24 @@ def draw_matrix(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None
     """Draw a matrix of gaps: what was trained on, by what is tested on.
 
     Args:
-        outcomes: each with `trained`, `problem` and `gap_percent`.
+        outcomes: each with `trained`, `problem` and `gap_percent`, None where there is none.
         path: of the picture.
     """
     rows = list(dict.fromkeys(outcome["trained"] for outcome in outcomes))
     columns = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
     gaps = {(outcome["trained"], outcome["problem"]): outcome["gap_percent"] for outcome in outcomes}
     figure, axes = _figure(1.1 * len(columns) + 3, 0.5 * len(rows) + 1.6)
-    values = [[gaps[row, column] for column in columns] for row in rows]
-    axes.imshow(values, cmap="YlOrRd", vmin=0, vmax=max(5.0, *(value for line in values for value in line)), aspect="auto")
+    values = [[math.nan if gaps[row, column] is None else gaps[row, column] for column in columns] for row in rows]
+    axes.imshow(
+        values,
+        cmap="YlOrRd",
+        vmin=0,
+        vmax=max([5.0, *(value for line in values for value in line if not math.isnan(value))]),
+        aspect="auto",
+    )
     for y, line in enumerate(values):
         for x, value in enumerate(line):
-            axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7)
+            axes.text(x, y, "" if math.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=7)
     axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", fontsize=7)
     axes.set_yticks(range(len(rows)), rows, fontsize=7)
     axes.set_title("gap in percent: trained on (rows), tested on (columns)", fontsize=8)

@@ -164,11 +164,13 @@ def test_a_row_holds_one_kind_of_reference_and_the_worst_of_its_instances():
     shared |= {"scenarios": 4, "recipe": "r", "machine": "m", "date": "2026-01-01", "gap_ci95": [0.0, 1.0]}
     known = [("best_known", 0.1, 2.0), ("best_known", 0.3, 4.0), ("optimum", 0.2, 9.0)]
     outcomes = [
-        {**shared, "instance": {"stores": place}, "reference": {"kind": kind}, "gap_percent": gap, "cost_per_store": cost}
+        {**shared, "instance": {"stores": place}, "gap_percent": gap, "cost_per_store": cost, "cost": 3 * cost}
+        | {"reference": {"kind": kind, "value": 1.5 * cost}}
         for place, (kind, gap, cost) in enumerate(known)
     ]
     best, optimum = summarise(outcomes)
     assert (best["over"], best["instances"], best["worst gap %"], best["cost per store"]) == ("best known", 2, 0.3, 3.0)
+    assert (best["reference per store"], optimum["reference per store"]) == (1.5, 4.5)  # half of the mean of 2 and 4, half of 9
     assert (optimum["over"], optimum["instances"], optimum["worst gap %"], optimum["cost per store"]) == ("optimum", 1, 0.2, 9.0)
 
 
@@ -187,6 +189,15 @@ def test_the_best_of_the_table_is_the_reference_where_theory_has_none(tmp_path):
     assert other["gap_percent"] == pytest.approx(8.0)
     half = 1.96 * np.std([0.8, 1.6, -5.6, 3.2], ddof=1) / 2
     assert other["gap_ci95"] == [pytest.approx(8 - half), pytest.approx(8 + half)]
+
+
+def test_a_policy_alone_in_its_place_has_no_gap(tmp_path):
+    suite = deepcopy(SUITE) | {"seeds": [0]}
+    del suite["problems"]["one store"], suite["problems"]["one warehouse"]["policies"]["echelon"]
+    outcomes, _ = run_suite(Suite.model_validate(suite), tmp_path / "suite")
+    (row,) = write_tables(outcomes, [], tmp_path / "suite")
+    assert (row["worst gap %"], row["over"], row["reference per store"]) == (None, "nothing else", None)
+    assert "| nothing else was measured here |" in (tmp_path / "suite" / "table.md").read_text()
 
 
 def test_a_budget_that_ends_in_mid_training_leaves_a_run_that_is_gone_on_with(tmp_path, monkeypatch):

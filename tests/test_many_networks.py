@@ -105,7 +105,10 @@ def test_a_family_with_a_seed_is_drawn_anew():
         ({"stores": {"per_network": {"integers": [3.5, 4]}}}, r"networks.w.stores: per_network.integers: .*two integers"),
         ({"stores": {"per_network": {"normal": [3, 4]}}}, r"networks.w.stores: per_network: .*one of uniform"),
         ({"stores": {"per_network": {"choice": []}}}, r"per_network.choice: got \[\]; expected a list of values"),
-        ({"stores": {"per_networks": {"integers": [3, 4]}}}, r"stores: per_networks: got .*; expected per_network or per_scenario"),
+        (
+            {"stores": {"per_networks": {"integers": [3, 4]}}},
+            r"stores: per_networks: got .*; expected per_network or per_scenario",
+        ),
         ({"warehouse": {"holding_costs": 1}}, r"unknown key 'holding_costs'; did you mean 'holding_cost'"),
         ({"store": {**STORE, "demand": "panel"}}, r"got a panel; networks that are drawn state their own demand"),
         ({"family": ["one_warehouse"]}, r"family: got \['one_warehouse'\]; expected one of"),

@@ -192,7 +192,9 @@ def test_prices_and_capacities_beyond_the_training_are_said():
         "unit cost (in costs of a lost sale) 0.5, trained on 0.222",
     ]
     plain = Coverage.of_network(parse_network(gi.one_store()))
-    assert plain.beyond(parse_network(network)) == [f"{what}, never seen" for what in ("unit costs", "minimum orders", "capacities")]
+    assert plain.beyond(parse_network(network)) == [
+        f"{what}, never seen" for what in ("unit costs", "minimum orders", "capacities")
+    ]
 
 
 def test_sizes_of_a_network():
@@ -233,4 +235,10 @@ def test_the_command_line_transfers(run, tmp_path, capsys):
     app([*words, "--scenarios", "8", "--periods", "12", "--warm-up", "4"], standalone_mode=False)
     assert "one_warehouse" in capsys.readouterr().out
     (row,) = json.loads((out / "table.json").read_text())["rows"]
-    assert row["beyond the training"] == "stores 5, trained on 2 to 4; degree 6, trained on 3 to 5; correlation of demand 0.5, trained on 0"
+    assert (row["gap %"], row["over"]) == (None, "nothing else")
+    low, high = (float(end) for end in row["cost 95 %"].split(" to "))
+    assert low < row["cost per store"] < high
+    assert (
+        row["beyond the training"]
+        == "stores 5, trained on 2 to 4; degree 6, trained on 3 to 5; correlation of demand 0.5, trained on 0"
+    )

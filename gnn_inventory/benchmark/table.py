@@ -16,15 +16,17 @@ from gnn_inventory.evaluation import relative_gap
 from gnn_inventory.files import write_text
 from gnn_inventory.picture import draw_gaps
 
-__all__ = ["csv_text", "markdown", "markdown_table", "summarise", "with_gaps", "write_tables"]
+__all__ = ["csv_text", "gap_text", "markdown", "markdown_table", "rounded", "summarise", "with_gaps", "write_tables"]
 
 BEST = "lowest mean cost in this table, on the same scenarios"
+ALONE = "nothing else was measured here"
 
 
 def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     """The outcomes, with a gap to the best of them where theory gives no reference, or one of 0.
 
-    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels.
+    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. Where nothing else was measured in a
+    place, there is no gap.
 
     Args:
         outcomes: as `run_suite` gives them.
@@ -34,6 +36,14 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     for outcome in outcomes:
         if outcome.get("gap_percent") is None:
             rivals = [other for other in outcomes if _place(other) == _place(outcome)]
+            if len(rivals) == 1:
+                nothing = {
+                    "reference": {"kind": "nothing_else", "value": None, "source": ALONE},
+                    "gap_percent": None,
+                    "gap_ci95": None,
+                }
+                found.append(outcome | nothing)
+                continue
             best = min(rivals, key=lambda other: other["cost"])
             own, lowest = (torch.from_numpy(np.load(costs / one["costs"], allow_pickle=False)) for one in (outcome, best))
             percent, between = relative_gap(own - lowest, lowest)
@@ -51,9 +61,11 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
         groups.setdefault(key, []).append(outcome)
     rows = []
     for (problem, policy, settings, kind), members in sorted(groups.items()):
-        worst = max(members, key=lambda member: member["gap_percent"])
+        worst = max(members, key=lambda member: (member["gap_percent"] or 0.0, member["cost_per_store"]))
         trainings = {(member["seed"], member["training_seconds"]) for member in members}
-        low, high = worst["gap_ci95"]
+        low, high = worst["gap_ci95"] or (None, None)
+        known = worst["gap_percent"] is not None
+        per_store = [member["reference"]["value"] * member["cost_per_store"] / member["cost"] for member in members if known]
         rows.append(
             {
                 "problem": problem,
@@ -63,10 +75,11 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
                 "seeds": len({member["seed"] for member in members}),
                 "training scenarios": worst["training_scenarios"],
                 "cost per store": round(float(np.mean([member["cost_per_store"] for member in members])), 4),
-                "worst gap %": round(worst["gap_percent"], 3),
-                "low": round(low, 3),
-                "high": round(high, 3),
-                "mean gap %": round(float(np.mean([member["gap_percent"] for member in members])), 3),
+                "reference per store": round(float(np.mean(per_store)), 4) if known else None,
+                "worst gap %": rounded(worst["gap_percent"]),
+                "low": rounded(low),
+                "high": rounded(high),
+                "mean gap %": rounded(float(np.mean([member["gap_percent"] for member in members])) if known else None),
                 "over": kind.replace("_", " "),
                 "training seconds": round(float(np.mean([seconds for _, seconds in trainings]))),
                 "test scenarios": worst["scenarios"],
@@ -85,7 +98,9 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "policy (recipe)",
         "trained on",
         "instances x seeds",
+        "tested on",
         "cost per store",
+        "reference per store",
         "worst gap (95 %)",
         "mean gap",
         "s",
@@ -93,20 +108,33 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for row in rows:
         settings = f", {row['settings']}" if row["settings"] else ""
-        gap = f"{row['worst gap %']:.3f} % ({row['low']:.3f} to {row['high']:.3f}) over the {row['over']}"
+        gap = gap_text(row["worst gap %"], row["low"], row["high"])
+        mean, value = (row.get(key) for key in ("mean gap %", "reference per store"))
         lines.append(
             [
                 row["problem"],
                 f"{row['policy']} (`{row['recipe']}`{settings})",
                 str(row["training scenarios"]),
                 f"{row['instances']} x {row['seeds']}",
+                str(row["test scenarios"]),
                 f"{row['cost per store']:.4f}",
-                gap,
-                f"{row['mean gap %']:.3f} %",
+                "" if value is None else f"{value:.4f}",
+                gap if mean is None else f"{gap} over the {row['over']}",
+                "" if mean is None else f"{mean:.3f} %",
                 str(row["training seconds"]),
             ]
         )
     return markdown_table(header, lines)
+
+
+def gap_text(percent: float | None, low: float | None, high: float | None) -> str:
+    """A gap with its interval, or why there is none."""
+    return ALONE if percent is None else f"{percent:.3f} % ({low:.3f} to {high:.3f})"
+
+
+def rounded(percent: float | None) -> float | None:
+    """As tables show it."""
+    return None if percent is None else round(percent, 3)
 
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -130,7 +158,7 @@ def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path
         + f"\nMeasured on {about}{missing}. s: seconds of one training (epochs times the median one), on average.\n",
     )
     write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full, "left": [cell.folder for cell in left]}, indent=1))
-    if full:
+    if any(outcome["gap_percent"] is not None for outcome in full):
         draw_gaps(full, folder / "gaps.svg")
     return rows
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
-from gnn_inventory.benchmark.table import csv_text, markdown_table, with_gaps
+from gnn_inventory.benchmark.table import csv_text, markdown_table, rounded, with_gaps
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import read_yaml, write_text
@@ -268,7 +268,7 @@ def write_transfer(outcomes: Sequence[Outcome], folder: Path) -> list[dict[str, 
     rows = []
     full = with_gaps(outcomes, folder / "costs")
     for outcome in full:
-        low, high = outcome["gap_ci95"]
+        low, high = outcome["gap_ci95"] or (None, None)
         rows.append(
             {
                 "network": outcome["problem"],
@@ -276,9 +276,10 @@ def write_transfer(outcomes: Sequence[Outcome], folder: Path) -> list[dict[str, 
                 "trained on": outcome["trained"],
                 "policy": outcome["policy"],
                 "cost per store": round(outcome["cost_per_store"], 4),
-                "gap %": round(outcome["gap_percent"], 3),
-                "low": round(low, 3),
-                "high": round(high, 3),
+                "cost 95 %": " to ".join(f"{end:.4f}" for end in outcome["ci95"]),
+                "gap %": rounded(outcome["gap_percent"]),
+                "low": rounded(low),
+                "high": rounded(high),
                 "over": outcome["reference"]["kind"].replace("_", " "),
                 "training seconds": round(outcome["training_seconds"]),
                 "beyond the training": "; ".join(outcome["beyond"]),
@@ -289,7 +290,9 @@ def write_transfer(outcomes: Sequence[Outcome], folder: Path) -> list[dict[str, 
     write_text(folder / "table.csv", csv_text(rows))
     write_text(
         folder / "table.md",
-        markdown_table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]) + "\n" + about,
+        markdown_table(list(rows[0]), [["" if value is None else str(value) for value in row.values()] for row in rows])
+        + "\n"
+        + about,
     )
     write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full}, indent=1))
     draw_against_sizes(full, folder / "sizes.svg")

@@ -16,7 +16,8 @@ class Reference:
     """A yardstick of a network's cost, as a long-run mean per period of the whole network.
 
     Attributes:
-        kind: `optimum`, `lower_bound` (no policy can cost less) or `best_known`.
+        kind: `optimum`; `lower_bound` (no policy can cost less); `perfect_information` (everything is sold, nothing held, all bought
+            by the cheapest links: not a bound where a policy may have bought in the warm-up what it sells after it); `best_known`.
         value: cost per period of the whole network, money.
         source: where the method comes from.
         error: by how much `value` may be off, money: an estimate where it comes from a grid, a bound where from an iteration.
@@ -25,7 +26,7 @@ class Reference:
             mean is `value`. A gap measured against it has the scenarios' noise in both and an interval far narrower.
     """
 
-    kind: Literal["optimum", "lower_bound", "best_known"]
+    kind: Literal["optimum", "lower_bound", "perfect_information", "best_known"]
     value: float
     source: str
     error: float = 0.0

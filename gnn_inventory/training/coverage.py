@@ -84,7 +84,9 @@ class Coverage:
         traits = {
             "lost demand": graph.lost & sells,
             "backlogged demand": ~graph.lost & sells,
-            **{f"{kind} demand": torch.tensor([isinstance(demand, model) for demand in demands]) for kind, model in KINDS.items()},
+            **{
+                f"{kind} demand": torch.tensor([isinstance(demand, model) for demand in demands]) for kind, model in KINDS.items()
+            },
             "prices": graph.price + graph.price_span > 0,
             "unit costs": graph.unit_cost + graph.unit_cost_span > 0,
             "fixed costs": fixed,
