@@ -120,6 +120,7 @@ def evaluate(
     warm_up: int = 300,
     seed: int = 0,
     whole_units: bool = False,
+    bound: bool = False,
 ) -> EvaluationResult:
     """What a policy costs on a network whose locations state their demand.
 
@@ -131,15 +132,17 @@ def evaluate(
         warm_up: first periods that are not counted.
         seed: of the scenarios; they differ from training scenarios whatever it is.
         whole_units: round orders to whole units, feasibly.
+        bound: compute a lower bound by linear programme with perfect information too, about a second per scenario (extra `programme`).
 
     Raises:
-        InputError: a network that is not valid or that it cannot serve, a seed below 0, nothing left to count.
+        InputError: a network that is not valid or that it cannot serve, a seed below 0, nothing left to count. UsageError: a bound
+            without scipy.
     """
     if seed < 0:
         raise InputError(f"evaluate: seed: got {seed}; expected an integer >= 0")
     parsed = parse_network(network)
     source = SyntheticDemand(parsed, seed, "test")
-    return evaluate_on(policy, parsed, source, scenarios, periods, warm_up, whole_units)
+    return evaluate_on(policy, parsed, source, scenarios, periods, warm_up, whole_units, programme=bound)
 
 
 @torch.no_grad()

@@ -162,3 +162,19 @@ def test_levels_are_given_for_the_locations_of_the_network():
     levels = {"warehouse": 40.0, "store_0": 9.0, "store_1": 9.0}
     with pytest.raises(InputError, match="point: missing for location 'store_1'"):
         ReorderPoint().set_points(graph, {"warehouse": 30.0, "store_0": 5.0}, levels)
+
+
+def test_a_cap_is_of_all_sources_together():
+    """Levels that are never reached: every location orders its cap, 1.5 mean flows, from however many sources."""
+    source = SyntheticDemand(parse_network(gi.many_warehouses()), 0, "test")
+    graph, drawn = source.graph, source.sample(0, 3, 1)
+    policy = CappedBaseStock()
+    policy.fit_to(graph)
+    seen = Observation(drawn.on_hand, drawn.in_transit, torch.zeros(3, 0, graph.nodes), torch.zeros(0))
+    with torch.no_grad():
+        policy.levels.fill_(1e3)
+        known = Known.of(graph, drawn)
+        orders = policy(graph, seen, known).orders
+        ordered = torch.zeros(3, graph.nodes).index_add(1, graph.target, orders)
+    inside = ~graph.is_supplier
+    torch.testing.assert_close(ordered[:, inside], (1.5 * known.node_flow).expand(3, -1)[:, inside])

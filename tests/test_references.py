@@ -42,13 +42,17 @@ def serial(row):
 @needs_optima
 @pytest.mark.parametrize("row", rows("one_store_backlogged"), ids=str)
 def test_one_store_optimum(row):
-    assert reference_of(parse_network(one_store(row))).value == pytest.approx(row["optimal_cost"], rel=1e-4)
+    found = reference_of(parse_network(one_store(row)))
+    assert found.value == pytest.approx(row["optimal_cost"], rel=1e-4)
+    assert found.levels["store"] == pytest.approx(row["base_stock_level"], abs=1.6 / 80)  # a cell of the grid
 
 
 @needs_optima
 @pytest.mark.parametrize("row", rows("serial"), ids=str)
 def test_serial_optimum(row):
-    assert reference_of(parse_network(serial(row))).value == pytest.approx(row["optimal_cost"], rel=1e-4)
+    found = reference_of(parse_network(serial(row)))
+    assert found.value == pytest.approx(row["optimal_cost"], rel=1e-4)
+    assert found.levels == pytest.approx(row["echelon_base_stock_levels"], abs=2.0 / 80)  # a cell of the grid
 
 
 @needs_optima
@@ -129,6 +133,64 @@ def test_lost_sales_that_cost_much_are_as_good_as_waiting_ones(lead_time):
         ratios.append(optimum(LostSales(1.0, underage, lead_time, poisson(5.0))).cost / waiting)
     assert ratios == sorted(ratios)
     assert 0.97 < ratios[-1] <= 1.0
+
+
+@pytest.mark.parametrize(("lead_time", "most"), [(1, 60), (2, 40)])
+def test_lost_sales_of_lumpy_demand(lead_time, most):
+    """Nothing or ten units: by value iteration that orders anything up to 30 and stocks up to `most`, far from where it matters."""
+    chances, largest = {0: 0.7, 10: 0.3}, 30
+    problem = LostSales(1.0, 9.0, lead_time, np.array([0.7] + [0.0] * 9 + [0.3]))
+    value = np.zeros((most + 1,) + (largest + 1,) * (lead_time - 1))
+    for _ in range(4000):
+        after = np.zeros((most + 1,) + (largest + 1,) * lead_time)
+        for demand, chance in chances.items():
+            left = np.maximum(np.arange(most + 1) - demand, 0)
+            lost = np.maximum(demand - np.arange(most + 1), 0)
+            there = np.minimum(left[:, None] + np.arange(largest + 1), most)
+            cost = (left + 9.0 * lost).reshape(-1, *(1,) * lead_time)
+            after = after + chance * (cost + value[there])
+        new = after.min(-1)
+        change, value = new - value, new - new.flat[0]
+    assert change.max() - change.min() < 1e-9
+    assert optimum(problem).cost == pytest.approx(change.mean(), rel=1e-6)
+
+
+def test_the_best_level_may_be_none_at_all():
+    """Held for as much as a lost sale costs and sold once in twenty periods: nothing is stocked, 0.05 lost per period."""
+    problem = LostSales(1.0, 1.0, 1, poisson(0.05))
+    assert best_base_stock(problem) == (0, pytest.approx(0.05))
+    level, _, cost = best_capped_base_stock(problem)
+    assert (level, cost) == (0, pytest.approx(0.05))
+
+
+def test_a_location_where_stock_costs_no_less_than_below_passes_everything_on():
+    """So it adds nothing but its lead time: 2 + 4 periods in one link."""
+    four = gi.serial(upstream={"holding_cost": [0.2, 0.2, 0.5]}, upstream_link={"lead_time": [2, 4, 3]})
+    three = gi.serial(echelons=3, upstream={"holding_cost": [0.2, 0.5]}, upstream_link={"lead_time": [6, 3]})
+    assert reference_of(four).value == pytest.approx(reference_of(three).value, rel=1e-6)
+    result = gi.evaluate(optimal(four), four, scenarios=1024, periods=450, warm_up=200)
+    assert result.gap_percent == pytest.approx(0.0, abs=1e-6)  # the twin, which is the same policy
+    assert abs(result.cost - result.reference.value) < 1.6 * (result.ci95[1] - result.ci95[0])
+
+
+def optimal(network):
+    policy = gi.EchelonBaseStock()
+    policy.set_levels(gi.InventoryGraph.from_network(network), reference_of(network).levels)
+    return policy
+
+
+def test_unit_costs_of_a_backlogged_chain_are_paid_for_all_demand():
+    """Poisson demand of 5, units at 2 and 0.5 on two links: 12.5 a period more, and the same levels."""
+    plain, bought = gi.serial(), gi.serial()
+    for network in (plain, bought):
+        network.nodes["store"]["demand"] = {"poisson": {"mean": 5.0}}
+    for link, cost in zip(bought.edges, (2.0, 0.5), strict=False):
+        bought.edges[link]["unit_cost"] = cost
+    first, second = reference_of(plain), reference_of(bought)
+    assert second.value - first.value == pytest.approx(12.5, rel=1e-9)
+    assert second.levels == first.levels
+    result = gi.evaluate(optimal(bought), bought, scenarios=512, periods=450, warm_up=200)
+    assert abs(result.cost - second.value) < 1.6 * (result.ci95[1] - result.ci95[0])
 
 
 def test_newsvendor_without_a_pipeline():
@@ -245,6 +307,12 @@ def test_no_policy_costs_less_than_the_programme(network, seed):
     for warm_up in (0, 5):
         cost = costs(policy, source.graph, drawn)[:, warm_up:].double().mean(1).detach()
         assert (programme_bound(source.graph, drawn, warm_up) <= cost + 1e-4).all()
+
+
+def test_an_evaluation_in_python_has_a_bound_where_it_is_asked_for():
+    result = gi.evaluate(gi.MessagePassing(width=4, slots=3), gi.one_warehouse(stores=2), 4, periods=20, warm_up=0, bound=True)
+    assert result.reference.kind == "lower_bound"
+    assert 0 < result.reference.value < result.cost
 
 
 def test_the_programme_is_reached_by_just_in_time():

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
-from gnn_inventory.types import NodePerScenario
+from gnn_inventory.types import NodePerScenario, NodeValues
 
 __all__ = ["BaseStock", "EchelonBaseStock"]
 
@@ -65,7 +65,7 @@ class BaseStock(Policy):
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         self._refuse(graph)
         self.refuse_other_places(graph)
-        fixed = None if self.window else self.levels * known.node_flow
+        fixed, most = None if self.window else self.levels * known.node_flow, self._most(known)
         if len(self.shares):
             weights = self.shares.exp()
             total = weights.new_zeros(graph.nodes).index_add(0, graph.target, weights)
@@ -76,9 +76,14 @@ class BaseStock(Policy):
         def decide(seen: Observation) -> Desired:
             levels = self.levels * known.from_past(graph, seen.past_demand).node_flow if fixed is None else fixed
             lacking = (levels - self._position(graph, seen)).clamp_min(0.0)
+            lacking = lacking if most is None else lacking.minimum(most)
             return Desired(lacking[:, graph.target] * share)
 
         return decide
+
+    def _most(self, known: Known) -> NodeValues | None:
+        """The most that each location orders in a period [1 or B, N], units; None where nothing limits it."""
+        return None
 
     def _start(self, graph: InventoryGraph) -> Tensor:
         lead_time = torch.zeros(graph.nodes).scatter_reduce(0, graph.target, graph.lead_time, "amax")

@@ -4,14 +4,16 @@ import torch
 from torch import nn
 
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Decide, Desired, Known, Observation
+from gnn_inventory.policies.base import Known
 from gnn_inventory.policies.base_stock import BaseStock
+from gnn_inventory.types import NodeValues
 
 __all__ = ["CappedBaseStock"]
 
 
 class CappedBaseStock(BaseStock):
-    """Every location orders up to its level S, but no more than its cap r in a period: min((S - position)+, r) (Xin 2021).
+    """Every location orders up to its level S, but no more than its cap r in a period: min((S - position)+, r) (Xin 2021); of all
+    its sources together.
 
     Level and cap are parameters in units of the mean flow.
     """
@@ -28,11 +30,5 @@ class CappedBaseStock(BaseStock):
         super().fit_to(graph)
         self.caps = nn.Parameter(torch.full((graph.nodes,), 1.5))
 
-    def start(self, graph: InventoryGraph, known: Known) -> Decide:
-        uncapped = super().start(graph, known)
-        caps = (self.caps.clamp_min(0.0) * known.node_flow)[:, graph.target]
-
-        def decide(seen: Observation) -> Desired:
-            return Desired(uncapped(seen).orders.minimum(caps))
-
-        return decide
+    def _most(self, known: Known) -> NodeValues:
+        return self.caps.clamp_min(0.0) * known.node_flow

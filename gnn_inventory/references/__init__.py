@@ -52,17 +52,17 @@ def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Re
     """
     network = network if isinstance(network, Network) else parse_network(network)
     locations = [node for node in network.nodes.values() if isinstance(node, Location)]
-    costly = any(node.price != 0 for node in locations) or any(link.unit_cost != 0 for link in network.links.values())
-    if not shared_only(network) or costly:
+    if not shared_only(network) or any(node.price != 0 for node in locations):
         return None
+    bought = any(link.unit_cost != 0 for link in network.links.values())
     if any(link.fixed_cost != 0 for link in network.links.values()):
-        return fixed_cost_optimum(network)
+        return None if bought else fixed_cost_optimum(network)
     if any(node.unmet_demand == "lost" for node in locations):
-        return _lost_sales_optimum(network) if whole_units else None
+        return _lost_sales_optimum(network) if whole_units and not bought else None
     found = serial_optimum(network)
     if found is not None and whole_units and any(isinstance(node.distribution, Normal) for node in locations):
         return replace(found, kind="lower_bound", source=f"{found.source}, orders of any size")
-    return found or transshipment_bound(network)
+    return found or (None if bought else transshipment_bound(network))
 
 
 def _lost_sales_optimum(network: Network) -> Reference | None:

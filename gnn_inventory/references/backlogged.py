@@ -23,12 +23,14 @@ CELLS = 80
 """Cells of the grid per unit of standard deviation of normal demand."""
 POINTS = 4_000_000
 """Most points of a grid."""
+FLAT = 1e-12
+"""Of the largest cost on the grid: what is no difference."""
 
 
 def serial_optimum(network: Network) -> Reference | None:
     """The optimum of a backlogged serial network, of one or more locations; None where no echelon policy is optimal.
 
-    That is where stock costs no more the closer it is to customers, or where demand may be negative. The error is estimated
+    That is where stock costs less the closer it is to customers, or where demand may be negative. The error is estimated
     by the change when the cells of the grid are made half as wide; whole units need no grid and have none.
     """
     chain = chain_of(network)
@@ -37,7 +39,7 @@ def serial_optimum(network: Network) -> Reference | None:
     holding = [0.0, *(number(network.location(name).holding_cost) for name in chain)]
     demand = network.location(chain[-1]).distribution
     known = isinstance(demand, Poisson | NegativeBinomial) or (isinstance(demand, Normal) and demand.clip)
-    if not known or any(below <= above for above, below in pairwise(holding)):
+    if not known or any(below < above for above, below in pairwise(holding)):
         return None
     mean, std = moments(network.location(chain[-1]))
     if number(network.location(chain[-1]).underage_cost) == 0 or mean == 0 or std == 0:
@@ -46,9 +48,12 @@ def serial_optimum(network: Network) -> Reference | None:
     if periods * (mean + 12 * std) * (CELLS / std if isinstance(demand, Normal) else 1.0) > POINTS:
         return None  # the grid would not fit into memory
     value, levels = clark_scarf(network, chain, CELLS)
+    bought = mean * sum(
+        number(link.unit_cost) for link in network.links.values()
+    )  # all demand is met in the end, whatever the policy
     error = abs(value - clark_scarf(network, chain, CELLS // 2)[0]) if isinstance(demand, Normal) else 0.0
     source = "Clark and Scarf (1960), on a grid" if len(chain) > 1 else "base stock by numeric convolution (Arrow et al. 1951)"
-    return Reference("optimum", value, source, error, levels, partial(_optimal_costs, levels))
+    return Reference("optimum", value + bought, source, error, levels, partial(_optimal_costs, levels))
 
 
 @torch.no_grad()
@@ -67,7 +72,7 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
     that is the echelon stock at the end of the period, of itself and all below, goods in transit left out.
 
     Args:
-        network: serial, backlogged, no unit costs.
+        network: serial, backlogged; unit costs are left out.
         chain: its locations, the customer's last.
         cells: grid cells per unit of demand's standard deviation.
     """
@@ -93,7 +98,7 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
             cost = at_end((holding[place] - above) * position + backlog_cost * np.maximum(-position, 0.0))
         else:
             cost = at_end((holding[place] - above) * position) + before(penalty)
-        best = int(np.argmin(cost))
+        best = int(np.argmax(cost <= cost.min() + FLAT * np.abs(cost).max()))  # the lowest, where any above costs the same
         levels[chain[place]] = float(position[best])
         value = float(cost[best])
         penalty = np.where(np.arange(len(position)) < best, cost - value, 0.0)

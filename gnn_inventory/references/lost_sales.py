@@ -76,8 +76,8 @@ class Optimum:
 def optimum(problem: LostSales, tolerance: float = 1e-7) -> Optimum:
     """The optimal policy by relative value iteration on the pipeline state.
 
-    Stock on hand is cut off where a backlogged location would never go (orders up to the level for L + 1 periods are an
-    upper bound, Zipkin 2008) and orders where none as large is optimal in any state; the cut is widened until that is so.
+    Nothing is ordered beyond where a backlogged location would never go (orders up to the level for L + 1 periods are an
+    upper bound, Zipkin 2008), and orders are cut off where none as large is optimal in any state; the cut is widened until that is so.
 
     Args:
         problem: the location.
@@ -96,13 +96,15 @@ def _value_iteration(problem: LostSales, most: int, largest: int, tolerance: flo
     lead_time = problem.lead_time
     leftover, cost = problem.leftover(most), problem.period_cost(most)
     shape = (most + 1,) + (largest + 1,) * (lead_time - 1)
-    # what is on hand after an arrival a_1 on top of y left over; states beyond `most` are taken for `most`
+    # what is on hand after an arrival a_1 on top of y left over; beyond `most` it is taken for `most`, where no policy from 0 on comes
     arrived = np.minimum(np.arange(most + 1)[:, None] + np.arange(largest + 1), most)
+    ordered = np.indices((*shape, largest + 1))
+    beyond = (ordered.sum(0) > most) & (ordered[-1] > 0)  # stock that could never have been bought would be given away there
     value = np.zeros(shape)
     cost = cost.reshape(-1, *(1,) * (lead_time - 1))
     while True:
         after = value[arrived]  # [y, a_1, a_2, ..., a_L]
-        expected = (leftover @ after.reshape(most + 1, -1)).reshape(*after.shape)
+        expected = np.where(beyond, np.inf, (leftover @ after.reshape(most + 1, -1)).reshape(*after.shape))
         new = cost + expected.min(-1)
         change = new - value
         low, high = float(change.min()), float(change.max())
@@ -176,7 +178,7 @@ def best_capped_base_stock(problem: LostSales) -> tuple[int, int, float]:
     pair = problem.newsvendor_level(problem.lead_time + 1), int(np.ceil(mean)) + 1
     while True:
         near = [(pair[0] + a, pair[1] + b) for a, b in product((-1, 0, 1), repeat=2)]
-        best = min((candidate for candidate in near if min(candidate) > 0), key=cost)
+        best = min((candidate for candidate in near if candidate[0] >= 0 and candidate[1] > 0), key=cost)
         if best == pair:
             return *pair, cost(pair)
         pair = best
