@@ -95,6 +95,8 @@ def test_a_recipe_may_name_a_folder_of_tables(network, tmp_path):
         (NODES.replace("name,", "node,", 1), LINKS, "nodes.csv: column 'name': missing"),
         (NODES + "south,,1,,,,,,,\n", LINKS, "line 6: node 'south' stands twice"),
         (NODES, LINKS.replace("to,", "", 1), "links.csv: column 'to': missing"),
+        (NODES.replace(",", ";"), LINKS, "nodes.csv: its cells are separated by ';'; expected commas"),
+        (NODES.replace("underage_cost", "holding_cost", 1), LINKS, "nodes.csv: column 'holding_cost' stands twice"),
         (NODES, LINKS + "warehouse,south\n", "line 5: got another number of cells than the 4"),
         (NODES, LINKS.replace("south,1", "sooth,1"), "unknown node 'sooth'"),
         (NODES, LINKS.replace(",south,1,", ",south,1.5,"), "lead_time: got 1.5"),
@@ -114,6 +116,13 @@ def test_mistakes_in_tables(tmp_path, nodes, links, message):
         ("a.json", "{", "a.json, line 1: not readable as JSON"),
         ("a.json", "[]", "a.json: not a node-link graph"),
         ("a.json", '{"directed": true, "nodes": [{"id": "a"}], "edges": [{"source": "a"}]}', "a.json: not a node-link graph"),
+        ("a.json", '{"directed": true, "nodes": [{"id": "a"}, {"id": "a"}], "edges": []}', "a.json: node 'a' stands twice"),
+        (
+            "a.json",
+            '{"directed": true, "nodes": [{"id": "a"}, {"id": "b"}], "links": [{"source": "a", "target": "b"}, {"source": "a", "target": "b"}]}',
+            "a.json: link 'a' -> 'b' stands twice",
+        ),
+        ("nodes.csv", "name\na\n", "is one table; expected a folder that holds nodes.csv and links.csv"),
         ("a.json", '{"directed": false, "nodes": [{"id": "a"}], "edges": []}', "got Graph; expected a directed graph"),
     ],
 )
@@ -123,6 +132,23 @@ def test_files_that_are_no_network(tmp_path, name, text, message):
         gi.load_network(tmp_path / name)
 
 
+def test_what_a_graph_editor_adds_is_left_out(network, tmp_path):
+    """An editor numbers nodes and links, and keeps their names as labels."""
+    numbers = {name: f"n{place}" for place, name in enumerate(network)}
+    edited = nx.relabel_nodes(network, numbers)
+    for name, number in numbers.items():
+        edited.nodes[number].update(label=str(name), x=1.5, y=2.5, shape_type="rectangle")
+    for place, link in enumerate(edited.edges.values()):
+        link["id"] = f"e{place}"
+    file = as_graphml(edited, tmp_path)
+    assert parse_network(gi.load_network(file)).nodes == parse_network(network).nodes
+    assert parse_network(gi.load_network(file)).links == parse_network(network).links
+
+
 def test_a_folder_without_tables_is_refused(tmp_path):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "nodes.csv").write_text("name\n")
+    with pytest.raises(UsageError, match=r"half: holds nodes\.csv but no links\.csv; expected both tables"):
+        gi.load_network(tmp_path / "half")
     with pytest.raises(UsageError, match="is a folder"):
         gi.load_network(tmp_path)

@@ -24,6 +24,10 @@ def layers(**changes):
     return build_network({**settings, "supplier_link": LINK, "link": LINK, **changes})
 
 
+def tree(**changes):
+    return gi.load_network("tree", **changes)
+
+
 def locations(network):
     return network.subgraph(node for node in network if node != "supplier")
 
@@ -110,7 +114,10 @@ def test_locations_that_ship_and_sell():
         (layers, {"sources": 2}, "sources: got 2; expected a list of integers"),
         (random_acyclic, {"hubs": "many"}, "hubs: got 'many'; expected a number"),
         (random_acyclic, {"locations": 4}, "locations: got 4; expected at least depth, 5"),
-        (random_acyclic, {"sources": 0.5}, "sources: got 0.5; expected a number >= 1"),
+        (random_acyclic, {"sources": 0.5}, "sources: got 0.5; expected a number from 1 to 1000000"),
+        (random_acyclic, {"hubs": 500}, "hubs: got 500; expected a number from 0 to 10"),
+        (random_acyclic, {"seed": 2**32}, "seed: got 4294967296; expected at most 4294967295"),
+        (tree, {"levels": 9, "fan_out": 9}, "levels: got 9; expected at most 1000000 locations in all, with a fan_out of 9"),
         (random_acyclic, {"hubs": -1}, "hubs"),
         (random_acyclic, {"seed": -1}, "seed: got -1; expected an integer >= 0"),
     ],

@@ -98,6 +98,14 @@ def test_distributions_are_mapped(tmp_path, kind, expected):
         ({"demand_source": {**EMPTY, "type": "UD"}}, r"node '1': demand_source: got type 'UD'; expected N"),
         ({"demand_source": EMPTY}, r"node '1': stockout_cost: got 37\.12; expected none where no customers are"),
         ({"processing_time": 3}, r"node '1': processing_time: got 3; guaranteed service times cannot be mapped"),
+        (
+            {"in_transit_holding_cost": 0.1},
+            r"node '1': in_transit_holding_cost: got 0\.1; holding costs in transit cannot be mapped",
+        ),
+        ({"initial_shipments": 4}, r"node '1': initial_shipments: got 4; what is on its way at the start cannot be mapped"),
+        ({"echelon_holding_cost": 4}, r"node '1': echelon_holding_cost: got 4"),
+        ({"_predecessor_indices": [9]}, r"node '1': predecessor 9: no such node; expected one of \[3, 2, 1\]"),
+        ({"shipment_lead_time": "two"}, r"node '1': shipment_lead_time: got 'two'; expected a number of periods"),
         ({"disruption_process": {"random_process_type": "M"}}, r"node '1': disruption_process: disruptions cannot be mapped"),
     ],
 )
@@ -117,5 +125,7 @@ def test_one_of_several_instances_is_named(tmp_path):
         gi.load_network(f"{file}#lonker")
     with pytest.raises(UsageError, match="holds one network; expected no '#x' after it"):
         gi.load_network("one_warehouse#x")
+    with pytest.raises(InputError, match="instance 'chain' stands 2 times"):
+        gi.load_network(f"{written(tmp_path / 'twins.json', chain(), chain())}#chain")
     with pytest.raises(InputError, match="instance 'e': got no nodes"):
         gi.load_network(written(tmp_path / "eoq.json", {"name": "e", "data": {"holding_cost": 1}}))

@@ -55,6 +55,14 @@ def test_a_chain_is_cut_where_it_assembles(tmp_path):
     [
         ({"columns": [name.replace("stageTime", "time") for name in COLUMNS]}, r"sheet '07_SD': column 'stageTime': missing"),
         ({"links": [*LINKS, ["Dist", "Retail_9"]]}, r"link to or from 'Retail_9': no such stage"),
+        ({"links": [*LINKS, ["Dist", "Manuf"]]}, r"links go in a circle \((Manuf -> Dist|Dist -> Manuf)\)"),
+        ({"links": [*LINKS, ["Dist", "Dist"]]}, r"links go in a circle \(Dist\)"),
+        ({"links": [*LINKS, LINKS[-1]]}, r"chain 07: link 'Dist' -> 'Retail_2' stands twice"),
+        ({"stages": [*STAGES, STAGES[0]]}, r"chain 07: stage 'Part_1' stands twice"),
+        (
+            {"stages": [*STAGES[:5], [*STAGES[5][:5], 95, 3.0]]},
+            r"serviceLevel: got 95.*; expected a number >= 0 and below 1, such as 0\.95",
+        ),
         ({"stages": [[*STAGES[0][:6], -1.0], *STAGES[1:]]}, r"stage 'Part_1': stageTime: got -1\.0; expected a number >= 0"),
     ],
 )

@@ -67,6 +67,11 @@ def network_mapping(name: str | Path) -> dict[str, Any]:
     """
     if str(name) not in catalogue("topologies") and is_tables(Path(name)):
         return {"name": Path(name).resolve().name, **read_tables(Path(name) / NODES, Path(name) / LINKS)}
+    for there, missing in ((NODES, LINKS), (LINKS, NODES)):
+        if (Path(name) / there).is_file() and not (Path(name) / missing).is_file():
+            raise UsageError(f"{name}: holds {there} but no {missing}; expected both tables")
+    if Path(name).suffix.lower() == ".csv" and Path(name).is_file():
+        raise UsageError(f"{name}: is one table; expected a folder that holds {NODES} and {LINKS}")
     file, mark, part = (str(name), "", "") if Path(name).exists() else str(name).partition("#")
     path = locate(file, "topologies")
     ending = path.suffix.lower()

@@ -16,6 +16,8 @@ __all__ = ["FAMILIES", "build_family"]
 
 MOST = 1_000_000
 """Largest size of a family: a network of so many locations takes gigabytes to write out."""
+LARGEST_SEED = 2**32 - 1
+"""That numpy's generator takes."""
 
 
 def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.DiGraph:
@@ -41,8 +43,8 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
             size, least = parameters[key], 0 if key in ("selling", "seed") else 1
             if not isinstance(size, int) or isinstance(size, bool) or size < least:
                 problems.append(problem(where, key, size, f"an integer >= {least}"))
-            elif key != "seed" and size > MOST:
-                problems.append(problem(where, key, size, f"at most {MOST}"))
+            elif size > (most := LARGEST_SEED if key == "seed" else MOST):
+                problems.append(problem(where, key, size, f"at most {most}"))
         elif parameter.annotation == Sequence[int] and not _whole_numbers(parameters[key]):
             problems.append(problem(where, key, parameters[key], "a list of integers >= 1"))
         elif parameter.annotation is float and (

@@ -6,6 +6,7 @@ checked here but the form: the mapping goes the way of every network, which repo
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -23,6 +24,8 @@ __all__ = ["FORMATS", "NODES", "LINKS", "PARTED", "is_tables", "read_graphml", "
 
 NODES, LINKS = "nodes.csv", "links.csv"
 """The two tables of a folder that is a network."""
+EDITORS = ("id", "label", "shape_type", "x", "y")
+"""What graph editors add to nodes and links in GraphML."""
 
 
 def is_tables(folder: Path) -> bool:
@@ -34,7 +37,7 @@ def read_tables(nodes_file: Path, links_file: Path) -> dict[str, Any]:
     """A table of nodes (a column `name`) and one of links (columns `from` and `to`); an empty cell is not given.
 
     Raises:
-        InputError: a column or name is missing, or a node stands twice.
+        InputError: a column or name is missing, or a node or column stands twice.
     """
     problems: list[str] = []
     rows = _rows(nodes_file, ["name"], problems)
@@ -53,7 +56,8 @@ def read_tables(nodes_file: Path, links_file: Path) -> dict[str, Any]:
 
 
 def read_graphml(path: Path) -> dict[str, Any]:
-    """A GraphML file, as `networkx.write_graphml` and graph editors write it.
+    """A GraphML file, as `networkx.write_graphml` writes it, or a graph editor: what an editor adds, such as places and colours, is
+    left out, and where every node has a label of its own that is its name.
 
     Raises:
         InputError: it does not parse, or its links have no direction.
@@ -62,6 +66,12 @@ def read_graphml(path: Path) -> dict[str, Any]:
         network = nx.parse_graphml(read_text(path))
     except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not readable as GraphML: {error}") from None
+    labels = nx.get_node_attributes(network, "label")
+    if len(set(labels.values())) == len(network):
+        network = nx.relabel_nodes(network, labels)
+    for attributes in (*network.nodes.values(), *network.edges.values()):
+        for key in EDITORS:
+            attributes.pop(key, None)
     return _of_graph(network, path)
 
 
@@ -80,6 +90,8 @@ def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
         if is_stockpyl(content):
             return stockpyl_mapping(content, part, path)
         key = "edges" if "edges" in content else "links"
+        _refuse_twice([node["id"] for node in content["nodes"]], "node '{}'", path)
+        _refuse_twice([(link["source"], link["target"]) for link in content[key]], "link '{0[0]}' -> '{0[1]}'", path)
         network = nx.node_link_graph(content, directed=False, multigraph=False, edges=key)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: not readable as JSON: {error.msg}") from None
@@ -87,6 +99,13 @@ def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
         expected = "expected {directed: true, nodes: [{id: ...}], edges: [{source: ..., target: ...}]}"
         raise InputError(f"{path}: not a node-link graph ({type(error).__name__}: {error}); {expected}") from None
     return _of_graph(network, path)
+
+
+def _refuse_twice(members: list[Any], what: str, path: Path) -> None:
+    """Raise where a node or link stands twice: the last would silently win."""
+    twice = [member for member, times in Counter(members).items() if times > 1]
+    if twice:
+        raise InputError(f"{path}: {what.format(member)} stands twice; expected it once" for member in twice)
 
 
 FORMATS = {".graphml": read_graphml}
@@ -109,6 +128,11 @@ def _rows(path: Path, needed: list[str], problems: list[str]) -> list[dict[str, 
     """The lines of a table, cells as numbers and truths where they read so; empty cells left out."""
     reader = csv.DictReader(StringIO(read_text(path).removeprefix("\ufeff"), newline=""))
     columns = list(reader.fieldnames or [])
+    for mark in (";", "\t"):
+        if len(columns) == 1 and mark in columns[0]:
+            problems.append(f"{path}: its cells are separated by {mark!r}; expected commas")
+            return []
+    problems += [f"{path}: column '{name}' stands twice; expected it once" for name in columns if columns.count(name) > 1][:1]
     problems += [f"{path}: column '{name}': missing; got columns {columns}" for name in needed if name not in columns]
     rows = []
     for number, row in enumerate(reader, start=2):

@@ -18,6 +18,8 @@ from gnn_inventory.topology.values import is_range
 __all__ = ["branches", "layers", "random_acyclic", "tree"]
 
 Pairs = list[tuple[str, str]]
+MOST_LOCATIONS = 1_000_000
+"""Of a tree: so many take gigabytes to write out."""
 
 
 def tree(
@@ -39,6 +41,11 @@ def tree(
     """
     if levels < 2:
         problems.append(problem("tree", "levels", levels, "an integer >= 2"))
+    elif fan_out ** min(levels, 64) > MOST_LOCATIONS:
+        problems.append(
+            problem("tree", "levels", levels, f"at most {MOST_LOCATIONS} locations in all, with a fan_out of {fan_out}")
+        )
+    if problems:
         return nx.DiGraph()
     names = [numbered(f"level{level}", fan_out**level) for level in range(levels - 1)] + [
         numbered("store", fan_out ** (levels - 1))
@@ -150,9 +157,9 @@ def random_acyclic(
     """
     if locations < depth:
         problems.append(problem("random_acyclic", "locations", locations, f"at least depth, {depth}"))
-    for key, value, least in (("sources", sources, 1), ("hubs", hubs, 0)):
-        if not least <= value < 1e6:
-            problems.append(problem("random_acyclic", key, value, f"a number >= {least}"))
+    for key, value, least, most in (("sources", sources, 1, 1_000_000), ("hubs", hubs, 0, 10)):
+        if not least <= value <= most:
+            problems.append(problem("random_acyclic", key, value, f"a number from {least} to {most}"))
     if problems:
         return nx.DiGraph()
     random = np.random.RandomState(seed)

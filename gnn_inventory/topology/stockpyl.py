@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.errors import InputError, nearest, problem
 
 __all__ = ["is_stockpyl", "stockpyl_mapping"]
 
@@ -21,8 +21,12 @@ UNMAPPED = {
     "processing_time": "guaranteed service times",
     "external_inbound_cst": "guaranteed service times",
     "external_outbound_cst": "guaranteed service times",
+    "in_transit_holding_cost": "holding costs in transit",
+    "echelon_holding_cost": "echelon holding costs beside local ones",
+    "initial_shipments": "what is on its way at the start",
+    "initial_orders": "what is on its way at the start",
 }
-"""Fields that this library has nothing for, unless they are empty."""
+"""Fields that this library has nothing for, unless they are empty or 0."""
 
 
 def is_stockpyl(content: object) -> bool:
@@ -41,6 +45,12 @@ def stockpyl_mapping(content: Mapping[str, Any], instance: str | None, path: Pat
     Raises:
         InputError: no such instance, or one that cannot be mapped, with every reason.
     """
+    named = [str(item.get("name")) for item in content["instances"] if isinstance(item, Mapping)]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{path}: instance '{twice[0]}' stands {named.count(twice[0])} times; expected a name of its own for each"
+        )
     found = {str(item.get("name")): item for item in content["instances"] if isinstance(item, Mapping)}
     if instance is None and len(found) != 1:
         raise InputError(f"{path}: holds {len(found)} instances; name one of them: {path}#NAME")
@@ -69,10 +79,14 @@ def stockpyl_mapping(content: Mapping[str, Any], instance: str | None, path: Pat
 
 def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, str], where: str, problems: list[str]) -> None:
     """Put a node and the links into it into the mapping; what cannot be mapped goes to the problems."""
-    name, sources = names[node["_index"]], [names[index] for index in node.get("_predecessor_indices") or []]
+    name, indices = names[node["_index"]], node.get("_predecessor_indices") or []
+    problems += [
+        f"{where}: predecessor {index}: no such node; expected one of {list(names)}" for index in indices if index not in names
+    ]
+    sources = [names[index] for index in indices if index in names]
     demand = _demand(node.get("demand_source") or {}, where, problems)
     for field, what in UNMAPPED.items():
-        if node.get(field) is not None:
+        if node.get(field) not in (None, 0):
             problems.append(f"{where}: {field}: got {node[field]!r}; {what} cannot be mapped, expected none")
     for field in ("stockout_cost", "revenue"):
         if demand is None and node.get(field):
@@ -86,7 +100,7 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         )
     if demand is not None and node.get("_successor_indices"):
         problems.append(f"{where}: got demand and successors; its lead time would be another for either, expected one of both")
-    shipping, ordering = node.get("shipment_lead_time") or 0, node.get("order_lead_time") or 0
+    shipping, ordering = (_time(node, field, where, problems) for field in ("shipment_lead_time", "order_lead_time"))
     if ordering and not external:
         problems.append(
             f"{where}: order_lead_time: got {ordering}; an order that travels to a location cannot be mapped, expected none"
@@ -110,9 +124,19 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         sources = ["external supplier", *sources]
     for source in sources:
         link = {"from": source, "to": name, "lead_time": lead_time}
-        if node.get("order_capacity") is not None:
-            link["capacity"] = node["order_capacity"]
+        for field, value in (("capacity", node.get("order_capacity")), ("unit_cost", node.get("purchase_cost"))):
+            if value is not None:
+                link[field] = value
         mapping["links"].append(link)
+
+
+def _time(node: Mapping[str, Any], field: str, where: str, problems: list[str]) -> float:
+    """A number of periods; 0 where none is given."""
+    value = node.get(field) or 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        problems.append(problem(where, field, value, "a number of periods"))
+        return 1
+    return value
 
 
 def _demand(source: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any] | None:

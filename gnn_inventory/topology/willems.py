@@ -12,9 +12,12 @@ how many. What is not stated is taken as follows.
 - demand: normal, not below 0; unmet demand is backlogged.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import networkx as nx
 
 from gnn_inventory.errors import InputError, UsageError, nearest
 
@@ -58,14 +61,25 @@ def read_willems(path: Path, part: str | None) -> dict[str, Any]:
     ]
     if problems:
         raise InputError(problems)
-    stages = {str(row["Stage Name"]).strip(): row for row in sheets[0]}
+    names = [str(row["Stage Name"]).strip() for row in sheets[0]]
+    stages = dict(zip(names, sheets[0], strict=True))
     links = [(str(row["sourceStage"]).strip(), str(row["destinationStage"]).strip()) for row in sheets[1]]
     problems += [f"{path}: chain {part}: link to or from '{end}': no such stage" for end in _ends(links) if end not in stages]
+    where = f"{path}: chain {part}"
+    problems += [f"{where}: stage '{name}' stands twice; expected one row for each" for name in _twice(names)]
+    problems += [
+        f"{where}: link '{above}' -> '{below}' stands twice; expected one row for each" for above, below in _twice(links)
+    ]
+    directed = nx.DiGraph(links)
+    if not nx.is_directed_acyclic_graph(directed):
+        round_trip = " -> ".join(above for above, _ in nx.find_cycle(directed))
+        problems.append(f"{where}: its links go in a circle ({round_trip}); expected goods to flow one way")
     for name, row in stages.items():
         for field in ("stageCost", "stageTime", "avgDemand", "stdDevDemand", "serviceLevel"):
             value = row.get(field, "")
             if value != "" and (not isinstance(value, int | float) or value < 0 or (field == "serviceLevel" and value >= 1)):
-                problems.append(f"{path}: chain {part}: stage '{name}': {field}: got {value!r}; expected a number >= 0")
+                expected = "a number >= 0" + (" and below 1, such as 0.95" if field == "serviceLevel" else "")
+                problems.append(f"{where}: stage '{name}': {field}: got {value!r}; expected {expected}")
     if problems:
         raise InputError(problems)
     return _mapping(stages, links, f"Willems (2008), chain {part}")
@@ -121,6 +135,10 @@ def _rows(cells: list[list[Any]], needed: Iterable[str], where: str, problems: l
     columns = [str(cell).strip() for cell in cells[0]] if cells else []
     problems += [f"{where}: column '{name}': missing; got columns {columns}" for name in needed if name not in columns]
     return [dict(zip(columns, row, strict=False)) for row in cells[1:] if row and str(row[0]).strip()]
+
+
+def _twice(members: list[Any]) -> list[Any]:
+    return [member for member, times in Counter(members).items() if times > 1]
 
 
 def _ends(links: Iterable[tuple[str, str]]) -> list[str]:
