@@ -1,6 +1,7 @@
 """Transfer: what is measured, what lies beyond the training, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import networkx as nx
 import pytest
@@ -8,13 +9,15 @@ import torch
 import yaml
 
 import gnn_inventory as gi
-from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, evaluation_of, run_transfer, write_transfer
+from gnn_inventory.benchmark.targets import evaluation_of, targets_of
+from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, run_transfer, write_transfer
 from gnn_inventory.cli import app
 from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
-from gnn_inventory.training.recipe import load_recipe, recipe_of
+from gnn_inventory.training.recipe import load_recipe, recipe_of, scenario_source
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Evaluation, Training
 from gnn_inventory.training.train import prepared
@@ -130,6 +133,42 @@ def test_runs_that_are_tested_on_other_sales_or_in_another_way_are_not_put_besid
     with pytest.raises(InputError, match=r"early and .*late state another 'evaluation'"):
         evaluation_of(panels, same, {})
     assert evaluation_of(panels, [*same, "evaluation.seed=7"], {"periods": 600}).seed == 7
+
+
+def test_a_policy_trained_on_stated_demand_goes_to_a_panel_of_sales(run, tmp_path):
+    file = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    stated = yaml.safe_load(file.read_text())
+    network = tmp_path / "two.yaml"
+    network.write_text(yaml.safe_dump(stated["network"]))
+    asked = Transfer([run], [str(network)], 0, [], ASKED)
+    with pytest.raises(InputError, match=r"name it: demand\.panel=FILE, and demand\.windows where the recipe has none"):
+        run_transfer(asked, tmp_path / "out")
+    sales = [f"demand.panel={stated['demand']['panel']}"]
+    with pytest.raises(InputError, match=r"run: demand: .*windows: missing"):
+        run_transfer(replace(asked, settings=sales), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    sales.append(f"demand.windows={json.dumps(stated['demand']['windows'])}")
+    (outcome,) = run_transfer(replace(asked, settings=sales), tmp_path / "out")
+    source = scenario_source(load_recipe(file), "test", 0)
+    found = evaluate_on(RunFolder(run).policy(), load_recipe(file).network, source, 6, source.periods, 5)
+    assert (outcome["cost"], outcome["periods"]) == (pytest.approx(found.cost, rel=1e-6), source.periods)
+    assert "panel demand, never seen" in outcome["beyond"]
+
+
+def test_targets_as_they_are_written(run, tmp_path):
+    spaced = "one_warehouse stores=2 store.holding_cost=[1.0, 1.5] name=two"
+    (name, mapping), (other, _) = targets_of([spaced, "one_warehouse stores=3"])
+    assert (name, mapping["store"]["holding_cost"], other) == ("two", [1.0, 1.5], "one_warehouse stores=3")
+    with pytest.raises(InputError) as error:
+        targets_of(["one_warehouse stores=0", "one_warehouse", "serial store.holding_cost=-1", "serial name="])
+    first, second, third = error.value.problems
+    assert "stores: got 0; expected an integer >= 1" in first
+    assert "holding_cost: got -1" in second
+    assert third == "--to 'serial name=': name: got None; expected what the table is to call the network"
+    with pytest.raises(
+        InputError, match=r"^--to 'serial echelon\.s=3': echelon\.s=3: unknown key 'echelon'; did you mean 'echelons'\?$"
+    ):
+        targets_of(["serial echelon.s=3"])
 
 
 def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, native, tmp_path):

@@ -2,30 +2,30 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table, rounded, with_gaps
+from gnn_inventory.benchmark.targets import recipe_of_run, targets_of
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
-from gnn_inventory.files import read_yaml, write_text
+from gnn_inventory.files import write_text
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.picture import draw_against_sizes, draw_matrix
 from gnn_inventory.rollout import periods
-from gnn_inventory.topology.catalogue import build_network, network_mapping
+from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
-from gnn_inventory.training.recipe import Recipe, load_recipe, recipe_of, scenario_source, with_settings
+from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source
 from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Evaluation, Training
 from gnn_inventory.training.train import prepared, train_recipe
 
-__all__ = ["AS_IT_IS", "Transfer", "evaluation_of", "run_transfer", "write_transfer"]
+__all__ = ["AS_IT_IS", "Transfer", "run_transfer", "write_transfer"]
 
 AS_IT_IS, ITSELF = "as it is", "the network itself"
 LONGEST = 120
@@ -82,10 +82,10 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
             Runs of other panels on a panel.
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
     """
-    targets = [_target(text) for text in asked.targets]
+    targets = targets_of(asked.targets)
     for words, hint in (
         ([name for name, _ in targets], "a network gets a name by 'NETWORK name=...'"),
-        ([run.name for run in asked.runs], "name other run folders"),
+        ([run.resolve().name for run in asked.runs], "name other run folders"),
         ([Path(native).stem for native in asked.native], "name other recipes"),
     ):
         twice = next((word for word in words if words.count(word) > 1), None)
@@ -94,7 +94,7 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
     if asked.evaluation.warm_up >= asked.evaluation.periods:
         got = f"{asked.evaluation.periods} periods, warm-up {asked.evaluation.warm_up}"
         raise UsageError(f"transfer: got {got}; expected more periods than warm-up: --periods T --warm-up W")
-    recipes = [_recipe_of_run(run, asked.settings) for run in asked.runs]
+    recipes = [recipe_of_run(run, asked.settings) for run in asked.runs]
     if any(is_panel(parse_network(build_network(mapping))) for _, mapping in targets):
         refuse_other_tests([str(run) for run in asked.runs], recipes, ["demand"])
     parts = list(_parts(asked, recipes, dict(targets)))
@@ -116,18 +116,6 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
             results.finish(part.name, found)
         outcomes += found
     return outcomes
-
-
-def evaluation_of(runs: Sequence[Path], settings: Sequence[str], stated: Mapping[str, int]) -> Evaluation:
-    """How runs are tested: as their recipes say, with settings put in, but for what is stated.
-
-    Raises:
-        InputError: the recipes do not say the same.
-    """
-    recipes = [_recipe_of_run(run, settings) for run in runs]
-    same = [replace(recipe, evaluation=recipe.evaluation.model_copy(update=stated)) for recipe in recipes]
-    refuse_other_tests([str(run) for run in runs], same, ["evaluation"])
-    return same[0].evaluation
 
 
 @dataclass(frozen=True)
@@ -169,12 +157,12 @@ def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, di
         panel = is_panel(network)
         for run, recipe, coverage in zip(asked.runs, recipes, covered, strict=True):
             file, beyond = RunFolder(run).policy_file, tuple(coverage.beyond(network))
-            yield _Part(target, mapping, graph, run.name, AS_IT_IS, recipe, file, beyond)
+            yield _Part(target, mapping, graph, run.resolve().name, AS_IT_IS, recipe, file, beyond)
             if asked.finetune:
                 training = _finetuning(recipe.training, asked.finetune, None if panel else graph)
                 sales = recipe.demand if panel else None
                 more = recipe.on(mapping, start=file.absolute(), demand=sales, training=training)
-                yield _Part(target, mapping, graph, run.name, f"after {asked.finetune} epochs", more, beyond=beyond)
+                yield _Part(target, mapping, graph, run.resolve().name, f"after {asked.finetune} epochs", more, beyond=beyond)
         for native in asked.native:
             own = load_recipe(native).on(mapping, demand=recipes[0].demand if panel else None)
             yield _Part(target, mapping, graph, ITSELF, own.name, own)
@@ -224,23 +212,6 @@ def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:
 def _digest(file: Path) -> str:
     """Of what a file holds."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _recipe_of_run(run: Path, settings: Sequence[str]) -> Recipe:
-    """The recipe of a run, with settings put in."""
-    folder = RunFolder(run)
-    recipe = folder.recipe()
-    folder.policy()
-    return recipe_of(with_settings(read_yaml(folder.recipe_file), settings), run.name, str(run)) if settings else recipe
-
-
-def _target(text: str) -> tuple[str, dict[str, Any]]:
-    """What the table calls a target, and its mapping: a name or file, or one with settings after it, `name=` among them."""
-    if " " not in text or os.path.exists(text):  # which knows that a text may be too long for a path
-        return text, network_mapping(text)
-    network, *settings = text.split()
-    mapping = with_settings({**network_mapping(network), "name": text}, settings)
-    return str(mapping["name"]), mapping
 
 
 def _refuse_misfits(parts: Sequence[_Part]) -> None:

@@ -179,7 +179,8 @@ def transfer(
     ] = None,
 ) -> None:
     """Test trained policies on networks that they never saw, as they are and after more training, beside others."""
-    from gnn_inventory.benchmark.transfer import Transfer, evaluation_of, run_transfer, write_transfer
+    from gnn_inventory.benchmark.targets import evaluation_of
+    from gnn_inventory.benchmark.transfer import Transfer, run_transfer, write_transfer
 
     sizes = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
     stated = {key: value for key, value in sizes.items() if value is not None}

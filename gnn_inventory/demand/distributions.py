@@ -35,7 +35,9 @@ class SyntheticDemand(ScenarioSource):
 
     def __init__(self, network: Network, seed: int, stream: str) -> None:
         if is_panel(network):
-            raise InputError(f"{network.name}: demand is a panel of sales; name the panel's file: demand.panel=FILE")
+            raise InputError(
+                f"{network.name}: demand is a panel of sales; name it: demand.panel=FILE, and demand.windows where the recipe has none"
+            )
         self.graph = InventoryGraph.from_network(network)
         self._key = (seed, STREAMS[stream])
         column = {name: number for number, name in enumerate(network.nodes)}

@@ -10,7 +10,7 @@ from torch import Tensor
 from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network, is_panel
-from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson
+from gnn_inventory.topology.schema import NegativeBinomial, Normal, Panel, Poisson
 from gnn_inventory.training.recipe import Recipe
 
 __all__ = ["Coverage", "longest_way", "sizes_of"]
@@ -21,7 +21,7 @@ DRAWN = 256
 SLACK = 0.02
 """Of a range: what a sample of the networks may have missed of its ends."""
 
-KINDS = {"normal": Normal, "Poisson": Poisson, "negative binomial": NegativeBinomial}
+KINDS = {"normal": Normal, "Poisson": Poisson, "negative binomial": NegativeBinomial, "panel": Panel}
 """Of demand."""
 UNIT_COST, FIXED_COST = "unit cost (in costs of a lost sale)", "fixed cost (in holding costs of a period's demand)"
 CAPACITY, MINIMUM_ORDER = "capacity (in mean flows)", "minimum order (in mean flows)"

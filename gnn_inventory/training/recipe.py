@@ -25,7 +25,7 @@ from gnn_inventory.topology.wording import problems_of
 from gnn_inventory.training.settings import Evaluation, PanelSettings, Training
 from gnn_inventory.types import Float, Tensor
 
-__all__ = ["Recipe", "calendar_of", "load_recipe", "recipe_of", "scenario_source", "with_settings"]
+__all__ = ["Recipe", "calendar_of", "load_recipe", "recipe_of", "scenario_source", "with_sales", "with_settings"]
 
 SECTIONS = ("training", "evaluation", "demand")
 """Of a recipe, that settings may begin."""
@@ -171,12 +171,7 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
                 problems.append(f"{where}: training.{few}: got {got}; expected at most {many}, {most}: a scenario for each")
     if problems:
         raise InputError(problems)
-    demand = model.demand
-    if demand is not None and demand.panel is not None:  # the run folder may be read from another folder
-        demand = demand.model_copy(update={"panel": str(Path(demand.panel).absolute())})
-        if demand.calendar is not None:
-            calendar = demand.calendar.model_copy(update={"file": str(Path(demand.calendar.file).absolute())})
-            demand = demand.model_copy(update={"calendar": calendar})
+    demand = None if model.demand is None else _absolute(model.demand)
     start = None if model.start is None else Path(model.start).absolute()
     return Recipe(name, mapping, distribution, model.policy, start, demand, model.training, model.evaluation)
 
@@ -209,6 +204,34 @@ def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph 
     return PanelDemand(parsed, panel, windows, stream, seed, calendar_of(settings))
 
 
+def with_sales(recipe: Recipe, settings: Sequence[str], where: str) -> Recipe:
+    """A recipe whose networks state their own demand, with a panel of sales for other networks.
+
+    Args:
+        recipe: the recipe.
+        settings: `demand.key=value`, as for `load_recipe`.
+        where: what errors call the recipe.
+
+    Raises:
+        InputError: every mistake in the settings.
+    """
+    stated = with_settings({"demand": {}}, settings)["demand"]
+    try:
+        return replace(recipe, demand=_absolute(PanelSettings.model_validate(stated)))
+    except ValidationError as error:
+        raise InputError(f"{where}: demand: {line}" for line in problems_of(error, PanelSettings, "--set")) from None
+
+
+def _absolute(demand: PanelSettings) -> PanelSettings:
+    """The same, its files by their whole path: a run folder may be read from another folder."""
+    if demand.panel is not None:
+        demand = demand.model_copy(update={"panel": str(Path(demand.panel).absolute())})
+        if demand.calendar is not None:
+            calendar = demand.calendar.model_copy(update={"file": str(Path(demand.calendar.file).absolute())})
+            demand = demand.model_copy(update={"calendar": calendar})
+    return demand
+
+
 def calendar_of(settings: PanelSettings) -> Float[Tensor, "period channel"] | None:
     """The calendar that a recipe names, the periods around each beside it; None where it names none."""
     stated = settings.calendar
@@ -220,14 +243,20 @@ def calendar_of(settings: PanelSettings) -> Float[Tensor, "period channel"] | No
     return with_neighbours(calendar, stated.behind, stated.ahead)
 
 
-def with_settings(content: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """A mapping with `key=value` settings put in, keys dotted, values YAML; a key whose parent is not there is an error."""
+def with_settings(content: Mapping[str, Any], settings: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """A mapping with `key=value` settings put in, keys dotted, values YAML; a key whose parent is not there is an error.
+
+    Args:
+        content: the mapping; it is not changed.
+        settings: to put in.
+        option: what errors call where they were given.
+    """
     changed = deepcopy(dict(content))
     problems = []
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key:
-            problems.append(f"--set {setting}: expected key=value, such as training.epochs=5")
+            problems.append(f"{option} {setting}: expected key=value, such as training.epochs=5")
             continue
         *parents, last = key.split(".")
         place: Any = changed
@@ -237,16 +266,16 @@ def with_settings(content: Mapping[str, Any], settings: Sequence[str]) -> dict[s
             if not isinstance(place, dict) or part not in place:
                 valid = {str(name) for name in place} if isinstance(place, dict) else set()
                 valid |= set(SECTIONS) if place is changed and "policy" in changed else set()
-                problems.append(f"--set {setting}: unknown key '{part}'; {nearest(part, valid)}")
+                problems.append(f"{option} {setting}: unknown key '{part}'; {nearest(part, valid)}")
                 place = None
                 break
             if not isinstance(place[part], dict):
-                problems.append(f"--set {setting}: '{part}' is {place[part]!r}, a value; expected a key that has keys inside")
+                problems.append(f"{option} {setting}: '{part}' is {place[part]!r}, a value; expected a key that has keys inside")
                 place = None
                 break
             place = place[part]
         if place is not None:
-            place[last] = parse_yaml(text, f"--set {setting}")
+            place[last] = parse_yaml(text, f"{option} {setting}")
     if problems:
         raise InputError(problems)
     return changed
