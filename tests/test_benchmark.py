@@ -14,9 +14,10 @@ from gnn_inventory.benchmark.run import run_suite
 from gnn_inventory.benchmark.suite import Suite, load_suite, suites
 from gnn_inventory.benchmark.table import markdown, summarise, with_gaps, write_tables
 from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.recipe import load_recipe, with_settings
+from gnn_inventory.training.recipe import load_recipe, scenario_source, with_settings
 from tests.test_cli import panel_recipe
 
 TINY = {"training.scenarios": [32], "training.batch": [16], "training.epochs": [2], "training.dev_scenarios": [8]}
@@ -112,6 +113,23 @@ def test_results_of_other_items_of_a_panel_are_not_shown_as_these_but_the_file_m
     assert run_suite(suite, tmp_path / "suite", settings=["demand.items=[0, 3]", where])[0] == outcomes
     with pytest.raises(UsageError, match="'panel' has changed since it was trained there; name another folder"):
         run_suite(suite, tmp_path / "suite", settings=["demand.items=[3, 6]", where])
+
+
+def test_what_sees_the_future_is_measured_beside_the_others_and_not_trained(tmp_path):
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    network = tmp_path / "two.yaml"
+    network.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text())["network"]))
+    policies = {"just-in-time": {"recipe": str(recipe), "vary": {"policy.name": ["just_in_time"]}}}
+    problem = {"network": str(network), "policies": policies}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
+    outcomes, _ = run_suite(suite, tmp_path / "suite")
+    assert run_suite(suite, tmp_path / "suite")[0] == outcomes
+    loaded = load_recipe(recipe)
+    source = scenario_source(loaded, "test", 0)
+    expected = evaluate_on(gi.JustInTime(), loaded.network, source, 6, source.periods, 5)
+    (outcome,) = outcomes
+    assert (outcome["cost"], outcome["training_seconds"]) == (pytest.approx(expected.cost, rel=1e-6), 0.0)
+    assert outcome["reference"]["kind"] == "perfect_information"
 
 
 def test_policies_whose_folders_have_one_name_are_refused(tmp_path):

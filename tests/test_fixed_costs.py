@@ -456,14 +456,14 @@ def test_coverage_says_what_was_never_seen():
     plain, fixed, small = gi.one_store(), gi.one_store(), gi.one_store()
     fixed.edges["supplier", "store"]["fixed_cost"] = 10.0
     small.edges["supplier", "store"]["minimum_order"] = 10.0
-    seen = Coverage.of_network(parse_network(plain))
-    assert "fixed costs, never seen" in seen.beyond(parse_network(fixed))
-    assert "minimum orders, never seen" in seen.beyond(parse_network(small))
-    assert seen.beyond(parse_network(plain)) == []
+    seen = Coverage.of_network(plain)
+    assert "fixed costs, never seen" in seen.beyond(fixed)
+    assert "minimum orders, never seen" in seen.beyond(small)
+    assert seen.beyond(plain) == []
     fixed.edges["supplier", "store"]["fixed_cost"] = 20.0
-    other = Coverage.of_network(parse_network(fixed))
+    other = Coverage.of_network(fixed)
     fixed.edges["supplier", "store"]["fixed_cost"] = 10.0  # of 5 units a period, held for 1 each
-    (line,) = other.beyond(parse_network(fixed))
+    (line,) = other.beyond(fixed)
     assert line.startswith("fixed cost (in holding costs of a period's demand) 2, trained on 4")
 
 

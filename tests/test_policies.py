@@ -78,6 +78,23 @@ def test_relabelling_permutes_the_orders(name):
     torch.testing.assert_close(policy(other, moved).orders, expected)
 
 
+def test_a_decision_that_cannot_be_made_is_one_line():
+    policy, network = gi.MessagePassing(width=4, window=3, slots=4), gi.one_warehouse(stores=2)
+    graph = gi.InventoryGraph.from_network(network)
+    fitting = {"on_hand": torch.ones(2, 4), "in_transit": torch.zeros(2, 3, graph.slots), "past_demand": torch.ones(2, 3, 4)}
+    assert policy(graph, gi.Observation(**fitting, calendar=torch.zeros(0))).orders.shape == (2, 3)
+    for changes, message in (
+        (
+            {"on_hand": torch.ones(2, 5), "past_demand": torch.ones(2, 3, 5)},
+            r"on_hand: got shape \[2, 5\]; expected \[B, 4\] on this network",
+        ),
+        ({"in_transit": torch.ones(2, 3, 9)}, r"in_transit: got shape \[2, 3, 9\]; expected \[B, 3, 2\]"),
+        ({"past_demand": torch.ones(2, 2, 4)}, r"past_demand: got 2 periods; expected at least 3, its window"),
+    ):
+        with pytest.raises(InputError, match=message):
+            policy(graph, gi.Observation(**fitting | changes, calendar=torch.zeros(0)))
+
+
 def test_a_union_of_graphs_gives_the_orders_of_each():
     small, large = gi.one_warehouse(stores=3), gi.many_warehouses()
     for store in [node for node in large if "store" in node]:

@@ -14,7 +14,7 @@ import torch
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.files import replace_file, write_text
-from gnn_inventory.policies.base import Policy
+from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
 from gnn_inventory.training.recipe import Recipe, scenario_source
@@ -80,14 +80,20 @@ class Results:
         replace_file(self._cell_file(cell), json.dumps(outcomes, indent=1).encode())
 
     def measure(
-        self, name: str, recipe: Recipe, policy: Policy, mapping: Mapping[str, Any], asked: Evaluation, about: Mapping[str, Any]
+        self,
+        name: str,
+        recipe: Recipe,
+        policy: Policy | Oracle,
+        mapping: Mapping[str, Any],
+        asked: Evaluation,
+        about: Mapping[str, Any],
     ) -> Outcome:
         """Test a policy on a network, on the sales of its recipe where the network has a panel; keep the cost of each scenario.
 
         Args:
             name: of the file of costs.
             recipe: whose policy it is.
-            policy: trained.
+            policy: trained, or an oracle.
             mapping: of the network.
             asked: how many scenarios and periods; a panel has its own.
             about: what the outcome says of the training.

@@ -156,7 +156,24 @@ class Policy(nn.Module, ABC):
             graph: the network.
             observation: what may be seen in this period.
             known: costs, lead times and statistics of demand; what the network states where None.
+
+        Raises:
+            InputError: no graph, or an observation of another network or with too short a past.
+            UnsupportedNetworkError: the policy cannot serve this network.
         """
+        if not isinstance(graph, InventoryGraph):
+            got, expected = type(graph).__name__, "an InventoryGraph: InventoryGraph.from_network(network)"
+            raise InputError(f"policy: graph: got a {got}; expected {expected}")
+        for name, value, expected_shape in (
+            ("on_hand", observation.on_hand, (graph.nodes,)),
+            ("in_transit", observation.in_transit, (graph.links, graph.slots)),
+        ):
+            if value.shape[1:] != expected_shape:
+                got, expected = list(value.shape), ", ".join(str(size) for size in expected_shape)
+                raise InputError(f"policy: observation: {name}: got shape {got}; expected [B, {expected}] on this network")
+        past = observation.past_demand.shape[1]
+        if past < self.window:
+            raise InputError(f"policy: observation: past_demand: got {past} periods; expected at least {self.window}, its window")
         return self.start(graph, known or Known.stated(graph))(observation)
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
 
 from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.topology.network import Network, is_panel
+from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.topology.schema import NegativeBinomial, Normal, Panel, Poisson
 from gnn_inventory.training.recipe import Recipe
 
@@ -42,8 +43,13 @@ class Coverage:
     traits: dict[str, frozenset[bool]]
 
     @classmethod
-    def of_network(cls, network: Network) -> "Coverage":
-        """Of one network, with all that its scenarios may draw."""
+    def of_network(cls, network: nx.DiGraph | Network) -> "Coverage":
+        """Of one network, with all that its scenarios may draw.
+
+        Raises:
+            InputError: the network is not valid.
+        """
+        network = network if isinstance(network, Network) else parse_network(network)
         graph = InventoryGraph.from_network(network)
         sells, held = graph.has_demand, graph.holding_cost.clamp_min(1e-9)
         ranges = {name: (float(size), float(size)) for name, size in sizes_of(graph).items()}
@@ -120,7 +126,7 @@ class Coverage:
             traits |= {name: seen | traits.get(name, frozenset()) for name, seen in part.traits.items()}
         return cls(ranges, traits)
 
-    def beyond(self, network: Network) -> list[str]:
+    def beyond(self, network: nx.DiGraph | Network) -> list[str]:
         """What of a network lies beyond, in words; none where all of it lies within."""
         other, found = Coverage.of_network(network), []
         for name, (low, high) in other.ranges.items():
