@@ -86,6 +86,20 @@ def test_hubs_gather_customers():
     assert largest[0.0] < largest[1.0] < largest[1.5]
 
 
+def test_sizes_degrees_and_lead_times_of_the_largest_real_chains():
+    """Willems (2008): up to 2025 nodes, 10 layers, hundreds of links at one location; lead times of which few are long."""
+    lead_time = {"log_uniform": [1, 60], "decimals": 0, "seed": 3}
+    network = random_acyclic(locations=2000, depth=10, hubs=1.7, link={"lead_time": lead_time}, seed=1)
+    assert nx.dag_longest_path_length(network, weight="") == 10
+    assert 100 <= max(degree for _, degree in locations(network).degree()) < 1000
+    times = [link["lead_time"] for above, _, link in network.edges(data=True) if above != "supplier"]
+    assert all(isinstance(time, int) for time in times)
+    assert (min(times), max(times)) == (1, 60)
+    # of e^U, U uniform from 0 to log 60, a half lies below 60 ** 0.5 = 7.7, and (60 - 1) / log 60 = 14.4 is the mean
+    assert abs(np.mean(np.array(times) < 7.5) - np.log(7.5) / np.log(60)) < 0.04
+    assert abs(np.mean(times) - 59 / np.log(60)) < 1.0
+
+
 @pytest.mark.parametrize("build", [random_acyclic, layers])
 def test_the_same_seed_gives_the_same_network(build):
     def written(network):

@@ -11,6 +11,7 @@ from gnn_inventory.errors import InputError, problem
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.families import FAMILIES
 from gnn_inventory.topology.network import Network, is_panel, parse_network
+from gnn_inventory.topology.values import KINDS as GROUP_KINDS
 from gnn_inventory.topology.values import is_range
 
 __all__ = ["NetworkDistribution"]
@@ -104,7 +105,7 @@ def _drawn(value: Any, random: Random, where: str, problems: list[str]) -> Any:
             problems.append(problem(where, str(key), value[key], "per_network or per_scenario"))
             return None
     drawn = {key: _drawn(item, random, f"{where}.{key}", problems) for key, item in value.items()}
-    if ("uniform" in value or "integers" in value) and "seed" not in value:
+    if any(kind in value for kind in GROUP_KINDS) and "seed" not in value:
         drawn["seed"] = _seed(random)
     return drawn
 

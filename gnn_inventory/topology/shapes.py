@@ -151,7 +151,8 @@ def random_acyclic(
         locations: number of them, at least `depth`.
         depth: layers, the links on the longest path from the supplier.
         sources: mean number of links into a location below the first layer, >= 1.
-        hubs: 0 = sources are chosen evenly; larger = more uneven.
+        hubs: 0 = sources are chosen evenly; larger = more uneven. 1.7 gives the largest hub of 2000 locations in 10 layers a few hundred
+            links, as in the largest real chains.
         supplier_link: attributes of the links into the first layer.
         link: attributes of all other links, target by target.
     """

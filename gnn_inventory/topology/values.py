@@ -15,7 +15,9 @@ __all__ = ["LARGEST", "is_range", "spread"]
 
 LARGEST = 1e12
 """Of any number; beyond it sums in float32 lose units."""
-_DRAW_KEYS = {"uniform", "integers", "seed", "decimals", "times"}
+KINDS = ("uniform", "log_uniform", "integers")
+"""Of draws over the members of a group."""
+_DRAW_KEYS = {*KINDS, "seed", "decimals", "times"}
 
 
 def spread(template: Mapping[str, Any], count: int, where: str, problems: list[str]) -> list[dict[str, Any]]:
@@ -23,8 +25,8 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
 
     Args:
         template: attributes; a value is a plain value (the same for all members), a list of `count` values (one each), or
-            a draw: `{uniform: [a, b], seed: s}` or `{integers: [a, b], seed: s}` (b included), optionally with
-            `decimals: d` (rounded so) and `times: other` (multiplied by the attribute `other` of the same member).
+            a draw: `{uniform: [a, b], seed: s}`, `{log_uniform: [a, b], seed: s}` (its logarithm is uniform: many small ones, few
+            large) or `{integers: [a, b], seed: s}` (b included), optionally with `decimals: d` (rounded so; 0: whole numbers) and `times: other` (multiplied by the attribute `other` of the same member).
         count: members of the group [1].
         where: what problems call the group.
         problems: mistakes are appended here.
@@ -64,7 +66,7 @@ def is_range(bounds: object, whole: bool) -> bool:
 
 
 def _is_draw(value: object) -> bool:
-    return isinstance(value, Mapping) and ("uniform" in value or "integers" in value)
+    return isinstance(value, Mapping) and any(kind in value for kind in KINDS)
 
 
 def _draw(
@@ -75,10 +77,11 @@ def _draw(
     for name in draw:
         if name not in _DRAW_KEYS:
             problems.append(f"{where}: {key}: unknown key '{name}'; {nearest(str(name), _DRAW_KEYS)}")
-    kind = "uniform" if "uniform" in draw else "integers"
+    kind = next(kind for kind in KINDS if kind in draw)
     bounds, seed, decimals, times = draw[kind], draw.get("seed"), draw.get("decimals"), draw.get("times")
-    if not is_range(bounds, whole=kind == "integers"):
-        problems.append(problem(where, f"{key}.{kind}", bounds, f"[low, high], two {kind if kind == 'integers' else 'numbers'}"))
+    if not is_range(bounds, whole=kind == "integers") or (kind == "log_uniform" and bounds[0] <= 0):
+        expected = "[low, high], two " + ("integers" if kind == "integers" else "numbers")
+        problems.append(problem(where, f"{key}.{kind}", bounds, expected + (" > 0" if kind == "log_uniform" else "")))
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
         problems.append(
             problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again")
@@ -94,9 +97,12 @@ def _draw(
     generator = np.random.RandomState(seed)
     if kind == "integers":
         return [int(value) for value in generator.randint(bounds[0], bounds[1] + 1, size=len(members))]
-    values = generator.uniform(bounds[0], bounds[1], size=len(members))
+    if kind == "log_uniform":
+        values = np.exp(generator.uniform(np.log(bounds[0]), np.log(bounds[1]), size=len(members)))
+    else:
+        values = generator.uniform(bounds[0], bounds[1], size=len(members))
     if times is not None:
         values = values * np.array([member[times] for member in members])
     if decimals is not None:
         values = np.round(values, decimals)
-    return [float(value) for value in values]
+    return [int(value) if decimals == 0 else float(value) for value in values]
