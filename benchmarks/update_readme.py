@@ -90,7 +90,7 @@ def add_part(suite: str, folder: Path) -> None:
     with open(folder / "cells.csv", encoding="utf-8", newline="") as file:
         cells += list(csv.DictReader(file))
     write_text(RESULTS / f"{suite}-cells.csv", csv_text(cells))
-    gaps = [{key: json.loads(cell[key]) for key in ("gap_percent", "gap_ci95")} for cell in cells]
+    gaps = [{key: json.loads(cell[key] or "null") for key in ("gap_percent", "gap_ci95")} for cell in cells]
     drawn = [{**cell, **gap, "reference": {"kind": cell["kind"]}} for cell, gap in zip(cells, gaps, strict=True)]
     draw_gaps(drawn, RESULTS / f"{suite}-gaps.svg")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["GnnInventoryError", "InputError", "TrainingError", "UsageError", "nearest", "problem"]
+__all__ = ["GnnInventoryError", "InputError", "Misfit", "MisfitError", "TrainingError", "UsageError", "nearest", "problem"]
 
 
 class GnnInventoryError(Exception):
@@ -26,6 +26,14 @@ class InputError(GnnInventoryError):
     def __init__(self, problems: Iterable[str] | str) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class Misfit(str):
+    """What is wrong where sizes are each valid by themselves but do not fit each other, such as more levels than locations."""
+
+
+class MisfitError(InputError):
+    """Nothing but misfits: of sizes that are drawn, others may fit."""
 
 
 class UsageError(InputError):

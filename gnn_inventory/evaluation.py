@@ -289,7 +289,9 @@ def refuse_other_tests(names: Sequence[str], recipes: Sequence[Recipe], parts: S
     for name, recipe in zip(names, recipes, strict=True):
         for part in parts:
             if getattr(recipe, part) != getattr(recipes[0], part):
-                raise InputError(f"{names[0]} and {name} state another '{part}'; evaluate them one by one")
+                raise InputError(
+                    f"{names[0]} and {name} state another '{part}'; make it the same for both, or take them one by one"
+                )
 
 
 def interval(values: Tensor) -> tuple[float, float]:

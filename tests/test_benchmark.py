@@ -119,7 +119,7 @@ def test_what_sees_the_future_is_measured_beside_the_others_and_not_trained(tmp_
     recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
     network = tmp_path / "two.yaml"
     network.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text())["network"]))
-    policies = {"just-in-time": {"recipe": str(recipe), "vary": {"policy.name": ["just_in_time"]}}}
+    policies = {"just-in-time": {"recipe": str(recipe), "vary": {"policy": [{"name": "just_in_time"}]}}}
     problem = {"network": str(network), "policies": policies}
     suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
     outcomes, _ = run_suite(suite, tmp_path / "suite")
@@ -130,6 +130,24 @@ def test_what_sees_the_future_is_measured_beside_the_others_and_not_trained(tmp_
     (outcome,) = outcomes
     assert (outcome["cost"], outcome["training_seconds"]) == (pytest.approx(expected.cost, rel=1e-6), 0.0)
     assert outcome["reference"]["kind"] == "perfect_information"
+    policies["just-in-time"]["vary"] = {"policy.name": ["just_in_time"]}
+    with pytest.raises(InputError, match=r"just-in-time: policy: got width, window; expected the name alone"):
+        run_suite(Suite.model_validate({"about": "one", "minutes": 5, "problems": {"one": problem}}), tmp_path / "other")
+
+
+def test_what_sees_the_future_is_not_the_best_known(tmp_path):
+    """Where nothing is bought just-in-time costs next to nothing, and no gap is over that."""
+    policies = {
+        "base stock": {"recipe": "one_warehouse_base_stock", "vary": TINY},
+        "echelon": {"recipe": "one_warehouse_echelon_base_stock", "vary": TINY},
+    }
+    policies["just-in-time"] = {"recipe": "one_warehouse", "vary": {"policy": [{"name": "just_in_time"}]}}
+    problem = {"network": "one_warehouse", "evaluation": {"scenarios": 8, "periods": 60, "warm_up": 40}, "policies": policies}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
+    outcomes, _ = run_suite(suite, tmp_path / "suite")
+    rows = {row["policy"]: row for row in write_tables(outcomes, [], tmp_path / "suite")}
+    assert rows["just-in-time"]["cost per store"] < 0.1 * rows["echelon"]["cost per store"]
+    assert 0.0 in (rows["base stock"]["worst gap %"], rows["echelon"]["worst gap %"])
 
 
 def test_policies_whose_folders_have_one_name_are_refused(tmp_path):

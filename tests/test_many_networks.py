@@ -125,6 +125,13 @@ RANDOM = {"family": "random_acyclic", "sources": 1.5, "upstream": {"holding_cost
 RANDOM |= {"supplier_link": {"lead_time": 1}, "link": {"lead_time": 1}}
 
 
+def test_a_range_of_values_that_are_not_valid_is_not_cut_short():
+    """Four in five deviations are below 0."""
+    demand = {"normal": {"mean": 5.0, "std": {"per_network": {"uniform": [-4, 1]}}}}
+    with pytest.raises(InputError, match=r"std: got -.*; expected a number >= 0"):
+        NetworkDistribution({"w": {**ONE_WAREHOUSE, "store": {**STORE, "demand": demand}}}, "many")
+
+
 def test_networks_of_ranges_that_do_not_fit_each_other_are_drawn_anew():
     """3 locations cannot be 4 levels deep: a ninth of the pairs is not valid."""
     ranges = {"locations": {"per_network": {"integers": [3, 5]}}, "depth": {"per_network": {"integers": [2, 4]}}}

@@ -301,3 +301,9 @@ def test_message_passing_has_a_size(sizes):
 def test_a_seed_of_an_evaluation_is_no_negative_number():
     with pytest.raises(InputError, match="evaluate: seed: got -1; expected an integer >= 0"):
         gi.evaluate(gi.MessagePassing(), gi.one_store(), seed=-1)
+
+
+def test_weights_drawn_anew_are_those_of_a_fresh_policy():
+    fresh, other = (gi.MessagePassing(width=4, lumps=1, routes=1, survey_rounds=1, seed=seed) for seed in (3, 5))
+    other.reset_parameters(3)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in fresh.state_dict().items())

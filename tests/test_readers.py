@@ -83,6 +83,11 @@ def test_every_format_gives_the_same_network(network, tmp_path, write):
     assert (0.0 if found.correlation is None else found.correlation[0, 1]) == correlated
 
 
+def test_empty_columns_of_a_spreadsheet_are_left_out(tmp_path):
+    wide = "".join(f"{line},,\n" for line in NODES.splitlines())
+    assert parse_network(gi.load_network(tables(tmp_path / "two", wide, LINKS))).customers == ("7", "south")
+
+
 def test_a_recipe_may_name_a_folder_of_tables(network, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(f"network: {as_tables(network, tmp_path)}\npolicy: {{name: message_passing}}\n")

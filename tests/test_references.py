@@ -332,6 +332,7 @@ def test_no_reference_where_there_is_nothing_to_optimise():
         {"demand": {"normal": {"mean": 5.0, "std": 0.0}}},
         {"demand": {"normal": {"mean": 1e4, "std": 1e-3}}},
         {"underage_cost": 0.0},
+        {"holding_cost": 0.0},
     ):
         network = gi.one_store()
         network.nodes["store"].update(change)

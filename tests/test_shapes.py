@@ -44,6 +44,10 @@ def test_a_tree_has_one_source_each_and_fans_out_evenly(levels, fan_out):
     assert {parsed.links[u, v].lead_time for u, v in parsed.links if v in parsed.customers} == {1}
 
 
+def test_a_tree_may_be_wide():
+    assert len(locations(tree(levels=2, fan_out=1001))) == 1002
+
+
 def test_layers_order_from_the_layer_above_and_nobody_ships_nowhere():
     network = layers(sizes=[3, 4, 40], sources=[1, 3])
     stores = [node for node in network if str(node).startswith("store")]
@@ -131,7 +135,11 @@ def test_locations_that_ship_and_sell():
         (random_acyclic, {"sources": 0.5}, "sources: got 0.5; expected a number from 1 to 1000000"),
         (random_acyclic, {"hubs": 500}, "hubs: got 500; expected a number from 0 to 10"),
         (random_acyclic, {"seed": 2**32}, "seed: got 4294967296; expected at most 4294967295"),
-        (tree, {"levels": 9, "fan_out": 9}, "levels: got 9; expected at most 1000000 locations in all, with a fan_out of 9"),
+        (
+            tree,
+            {"levels": 3, "fan_out": 1000},
+            "levels: got 3; expected at most 1000000 locations in all, with a fan_out of 1000",
+        ),
         (random_acyclic, {"hubs": -1}, "hubs"),
         (random_acyclic, {"seed": -1}, "seed: got -1; expected an integer >= 0"),
     ],

@@ -59,6 +59,12 @@ def test_the_optimal_cost_of_a_chain_is_that_of_stockpyl(tmp_path, lead_times, t
 
 def test_fields_are_mapped_by_name(tmp_path):
     shop = {"revenue": 12.5, "initial_inventory_level": 4, "name": "shop", "order_capacity": 30}
+    shop |= {
+        "purchase_cost": 2.5,
+        "initial_shipments": 6,
+        "initial_orders": 6,
+        "echelon_holding_cost": 2,
+    }  # of no order lead time
     network = gi.load_network(written(tmp_path / "chain.json", chain(**shop)))
     assert network.nodes["shop"] == {
         "holding_cost": 7,
@@ -71,7 +77,7 @@ def test_fields_are_mapped_by_name(tmp_path):
     assert dict(network.edges) == {
         ("external supplier", "3"): {"lead_time": 2},
         ("3", "2"): {"lead_time": 1},
-        ("2", "shop"): {"lead_time": 1, "capacity": 30},
+        ("2", "shop"): {"lead_time": 1, "capacity": 30, "unit_cost": 2.5, "initial_in_transit": 6},
     }
     assert gi.check_network(network) == []
 
@@ -102,8 +108,6 @@ def test_distributions_are_mapped(tmp_path, kind, expected):
             {"in_transit_holding_cost": 0.1},
             r"node '1': in_transit_holding_cost: got 0\.1; holding costs in transit cannot be mapped",
         ),
-        ({"initial_shipments": 4}, r"node '1': initial_shipments: got 4; what is on its way at the start cannot be mapped"),
-        ({"echelon_holding_cost": 4}, r"node '1': echelon_holding_cost: got 4"),
         ({"_predecessor_indices": [9]}, r"node '1': predecessor 9: no such node; expected one of \[3, 2, 1\]"),
         ({"shipment_lead_time": "two"}, r"node '1': shipment_lead_time: got 'two'; expected a number of periods"),
         ({"disruption_process": {"random_process_type": "M"}}, r"node '1': disruption_process: disruptions cannot be mapped"),

@@ -143,10 +143,10 @@ def test_a_policy_trained_on_stated_demand_goes_to_a_panel_of_sales(run, tmp_pat
     with pytest.raises(InputError, match=r"name it: demand\.panel=FILE, and demand\.windows where the recipe has none"):
         run_transfer(asked, tmp_path / "out")
     sales = [f"demand.panel={stated['demand']['panel']}"]
-    with pytest.raises(InputError, match=r"run: demand: .*windows: missing"):
+    with pytest.raises(InputError, match=r"run: demand: windows\.train: missing"):
         run_transfer(replace(asked, settings=sales), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    sales.append(f"demand.windows={json.dumps(stated['demand']['windows'])}")
+    sales += [f"demand.windows.{name}={value}" for name, value in stated["demand"]["windows"].items()]
     (outcome,) = run_transfer(replace(asked, settings=sales), tmp_path / "out")
     source = scenario_source(load_recipe(file), "test", 0)
     found = evaluate_on(RunFolder(run).policy(), load_recipe(file).network, source, 6, source.periods, 5)
@@ -158,6 +158,10 @@ def test_targets_as_they_are_written(run, tmp_path):
     spaced = "one_warehouse stores=2 store.holding_cost=[1.0, 1.5] name=two"
     (name, mapping), (other, _) = targets_of([spaced, "one_warehouse stores=3"])
     assert (name, mapping["store"]["holding_cost"], other) == ("two", [1.0, 1.5], "one_warehouse stores=3")
+    hyphened = tmp_path / "two.yaml"
+    hyphened.write_text("nodes: {s: {kind: supplier}, store-1: {holding_cost: 1.0}}\nlinks: []\n")
+    with pytest.raises(InputError, match=r"holding_cost: got -2"):
+        targets_of([f"{hyphened} nodes.store-1.holding_cost=-2"])
     with pytest.raises(InputError) as error:
         targets_of(["one_warehouse stores=0", "one_warehouse", "serial store.holding_cost=-1", "serial name="])
     first, second, third = error.value.problems
@@ -229,6 +233,8 @@ def test_prices_and_capacities_beyond_the_training_are_said():
         "minimum order (in mean flows) 1, trained on 0.5",
         "unit cost (in costs of a lost sale) 0.5, trained on 0.222",
     ]
+    unsized = Coverage({}, seen.traits)  # as of a panel, whose flows are not known beforehand: capacities, but of what size?
+    assert "capacity (in mean flows) 1.2, never seen" in unsized.beyond(network)
     plain = Coverage.of_network(gi.one_store())
     assert plain.beyond(network) == [f"{what}, never seen" for what in ("unit costs", "minimum orders", "capacities")]
 

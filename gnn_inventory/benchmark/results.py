@@ -43,7 +43,7 @@ class Results:
         Args:
             kind: of work: "suite" or "transfer"; the file that says what the folder is for has this name.
             content: of that file.
-            decisive: keys of it that must be the same to go on.
+            decisive: keys of it that must be the same to go on, where the folder states them.
 
         Raises:
             UsageError: the folder holds something else.
@@ -52,7 +52,7 @@ class Results:
         if stated.exists():
             before = _content(stated)
             now = json.loads(json.dumps(content))
-            other = [key for key in decisive if before.get(key) != now[key]]
+            other = [key for key in decisive if key in before and before[key] != now[key]]
             if other:
                 raise UsageError(f"{self.path}: holds results of another {kind} (other {', '.join(other)}); name another folder")
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -114,6 +114,8 @@ class Results:
         return {
             **evaluated.to_json(),
             **about,
+            "stores": len(parsed.customers),
+            "oracle": isinstance(policy, Oracle),
             "counted_periods": periods - warm_up,
             "costs": f"{name}.npy",
             "date": datetime.now(UTC).date().isoformat(),

@@ -81,7 +81,13 @@ def _checked(suite: Suite, cells: Sequence[Cell], settings: Sequence[str]) -> li
                 f"{cell.problem}: {cell.policy}: another one's folder is '{cell.folder}' too; give it a name of its own"
             )
         try:
-            recipes.append(_recipe(cell, settings))
+            recipe = _recipe(cell, settings)
+            recipes.append(recipe)
+            others = sorted(set(recipe.policy) - {"name"})
+            if recipe.policy["name"] in ORACLES and others:
+                problems.append(
+                    f"{cell.problem}: {cell.policy}: policy: got {', '.join(others)}; expected the name alone: it has no settings"
+                )
         except GnnInventoryError as error:
             problems += [f"{cell.problem}: {cell.policy}: {line}" for line in str(error).splitlines()]
         for instance in cell.instances:

@@ -25,8 +25,8 @@ ALONE = "nothing else was measured here"
 def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     """The outcomes, with a gap to the best of them where theory gives no reference, or one of 0.
 
-    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. Where nothing else was measured in a
-    place, there is no gap.
+    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. What sees the future is no rival. Where
+    nothing else was measured in a place, there is no gap.
 
     Args:
         outcomes: as `run_suite` gives them.
@@ -35,8 +35,8 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     found = []
     for outcome in outcomes:
         if outcome.get("gap_percent") is None:
-            rivals = [other for other in outcomes if _place(other) == _place(outcome)]
-            if len(rivals) == 1:
+            rivals = [other for other in outcomes if _place(other) == _place(outcome) and not other.get("oracle")]
+            if not [rival for rival in rivals if rival is not outcome]:
                 nothing = {
                     "reference": {"kind": "nothing_else", "value": None, "source": ALONE},
                     "gap_percent": None,
@@ -65,7 +65,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
         trainings = {(member["seed"], member["training_seconds"]) for member in members}
         low, high = worst["gap_ci95"] or (None, None)
         known = worst["gap_percent"] is not None
-        per_store = [member["reference"]["value"] * member["cost_per_store"] / member["cost"] for member in members if known]
+        per_store = [member["reference"]["value"] / _stores(member) for member in members if known]
         rows.append(
             {
                 "problem": problem,
@@ -163,13 +163,21 @@ def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path
     return rows
 
 
+def _stores(outcome: Outcome) -> float:
+    """Locations with demand, also of outcomes that do not state their number."""
+    return outcome["stores"] if "stores" in outcome else outcome["cost"] / outcome["cost_per_store"]
+
+
 def _place(outcome: Outcome) -> tuple[Any, ...]:
     """Where a cost was measured: costs of equal places can be compared."""
     return outcome["problem"], _words(outcome["instance"]), outcome["scenarios"], outcome["periods"]
 
 
 def _words(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.rpartition('.')[2].replace('_', ' ')} {value}" for key, value in settings.items())
+    return ", ".join(
+        f"{key.rpartition('.')[2].replace('_', ' ')} {value['name'] if isinstance(value, dict) and 'name' in value else value}"
+        for key, value in settings.items()
+    )
 
 
 def _cell(value: Any) -> Any:

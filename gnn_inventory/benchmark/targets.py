@@ -36,7 +36,7 @@ def recipe_of_run(run: Path, settings: Sequence[str]) -> Recipe:
     folder = RunFolder(run)
     recipe = folder.recipe()
     folder.policy()
-    sales = [setting for setting in settings if setting.startswith("demand.")] if recipe.demand is None else []
+    sales = [setting for setting in settings if re.match(r"demand[.=]", setting)] if recipe.demand is None else []
     others = [setting for setting in settings if setting not in sales]
     if others:
         recipe = recipe_of(with_settings(read_yaml(folder.recipe_file), others), run.resolve().name, str(run))
@@ -68,7 +68,7 @@ def _target(text: str) -> tuple[str, dict[str, Any]]:
     """What the table calls a target, and its mapping: a name or file, or one with settings after it, `name=` among them."""
     if " " not in text or os.path.exists(text):  # which knows that a text may be too long for a path
         return text, network_mapping(text)
-    network, *settings = re.split(r"\s+(?=[\w.]+=)", text.strip())  # a value may hold spaces: holding_cost=[0.1, 0.2]
+    network, *settings = re.split(r"\s+(?=[^\s=\[\]{},]+=)", text.strip())  # a value may hold spaces: holding_cost=[0.1, 0.2]
     option = f"--to '{text}':"
     mapping = with_settings({**network_mapping(network), "name": text}, settings, option)
     if not isinstance(mapping["name"], str) or not mapping["name"]:

@@ -77,6 +77,9 @@ class MessagePassing(Policy):
         seed: of the initial weights.
     """
 
+    lumps: Lumps | None
+    routes: Routes | None
+
     def __init__(
         self,
         width: int = 32,
@@ -118,9 +121,7 @@ class MessagePassing(Policy):
         self.balance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
         self.survey = Survey(width, survey_rounds) if survey_rounds else None
-        self._draw_weights(seed)
-        self.lumps = Lumps(width) if lumps else None
-        self.routes = Routes(width) if routes else None
+        self.reset_parameters(seed)
 
     def fit_to(self, graph: InventoryGraph) -> None:
         """Make the weights for links with a fixed cost, and those for several sources, where the network has such."""
@@ -133,9 +134,10 @@ class MessagePassing(Policy):
     def least_history(self) -> int:
         return self.recent
 
-    def _draw_weights(self, seed: int) -> None:
-        """Draw the weights that every network needs; orders start at about echelon base stock, what is kept at a little of the flow."""
+    def reset_parameters(self, seed: int) -> None:
+        """Draw the weights anew; orders start at about echelon base stock, what is kept at a little of the flow."""
         random = torch.Generator().manual_seed(seed)
+        self.lumps = self.routes = None
         with torch.no_grad():
             for module in self.modules():
                 if isinstance(module, nn.Linear):
@@ -151,6 +153,10 @@ class MessagePassing(Policy):
             self.keep.bias.fill_(-0.3)
             if self.survey is not None:
                 self.survey.choice.weight.zero_()
+        if self.config["lumps"]:
+            self.lumps = Lumps(self.config["width"])
+        if self.config["routes"]:
+            self.routes = Routes(self.config["width"])
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         if graph.slots > self.slots:

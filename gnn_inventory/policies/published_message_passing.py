@@ -31,8 +31,8 @@ class PublishedMessagePassing(Policy):
     with sums over the edges into and out of v, and d their number.
 
     An output network gives the order of each link and, from the loop, what a location keeps: both compete for its stock in
-    proportion. There are as many rounds as links on the longest path between locations, at least one, and two where a
-    location has several sources. All networks have two hidden layers and ELU after every layer; the output's last layer starts
+    proportion. There are as many rounds as links on the longest path between locations of a connected part, at least one, and two
+    where a location has several sources. All networks have two hidden layers and ELU after every layer; the output's last layer starts
     at a bias of 5 under a softplus.
 
     Args:

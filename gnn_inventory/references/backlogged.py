@@ -42,7 +42,7 @@ def serial_optimum(network: Network) -> Reference | None:
     if not known or any(below < above for above, below in pairwise(holding)):
         return None
     mean, std = moments(network.location(chain[-1]))
-    if number(network.location(chain[-1]).underage_cost) == 0 or mean == 0 or std == 0:
+    if number(network.location(chain[-1]).underage_cost) == 0 or holding[-1] == 0 or mean == 0 or std == 0:
         return None  # nothing costs anything, or nothing is uncertain
     periods = sum(number(link_into(network, name).lead_time) for name in chain) + len(chain)
     if periods * (mean + 12 * std) * (CELLS / std if isinstance(demand, Normal) else 1.0) > POINTS:

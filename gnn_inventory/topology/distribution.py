@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gnn_inventory.errors import InputError, problem
+from gnn_inventory.errors import InputError, MisfitError, problem
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.families import FAMILIES
 from gnn_inventory.topology.network import Network, is_panel, parse_network
@@ -16,11 +16,13 @@ from gnn_inventory.topology.values import is_range
 
 __all__ = ["NetworkDistribution"]
 
-KINDS = ("uniform", "log_uniform", "integers", "choice")
+KINDS = (*GROUP_KINDS, "choice")
 TRIED = 4
 """Networks of each family that are drawn to see whether a distribution is valid."""
 DRAWS = 64
-"""Of one network, until it is valid."""
+"""Of one network, until its sizes fit each other."""
+AGAIN = 2
+"""Ends the key of a further draw of a network, so that nothing else is drawn by it."""
 Random = np.random.Generator
 
 
@@ -59,20 +61,18 @@ class NetworkDistribution:
     def draw(self, *key: int) -> Network:
         """The network of a key of integers, the last of which is its number; the same key gives the same network.
 
-        Ranges that do not fit each other, such as fewer locations than levels, may give networks that are not valid: these are drawn
-        anew.
+        Sizes that do not fit each other, such as fewer locations than levels, are drawn anew.
 
         Raises:
-            InputError: with the mistakes of the first, where none of `DRAWS` is valid.
+            InputError: a network is not valid, or the sizes of none of `DRAWS` fit: with the mistakes of the last.
         """
-        first = None
         for attempt in range(DRAWS):
             try:
-                return self._drawn(*key, *([attempt] if attempt else []), family=key[-1] % len(self.families))
-            except InputError as error:
-                first = first or error
-        assert first is not None
-        raise first
+                return self._drawn(*key, *([attempt, AGAIN] if attempt else []), family=key[-1] % len(self.families))
+            except MisfitError:
+                if attempt == DRAWS - 1:
+                    raise
+        raise AssertionError("DRAWS is positive")
 
     def _drawn(self, *key: int, family: int) -> Network:
         """The network of a key; it may not be valid."""

@@ -7,7 +7,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from gnn_inventory.errors import InputError, nearest, problem
+from gnn_inventory.errors import InputError, Misfit, MisfitError, nearest, problem
 from gnn_inventory.topology.assembly import Template, assemble, group, links, members
 from gnn_inventory.topology.shapes import branches, layers, random_acyclic, tree
 from gnn_inventory.topology.values import is_range
@@ -29,7 +29,7 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
         where: what errors call the network.
 
     Raises:
-        InputError: unknown family or parameter, a parameter missing or not of its kind.
+        InputError: unknown family or parameter, a parameter missing or not of its kind; `MisfitError` where each is valid by itself.
     """
     if family not in FAMILIES:
         raise InputError(f"{where}: unknown family '{family}'; {nearest(str(family), FAMILIES)}")
@@ -57,7 +57,8 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
         raise InputError(problems)
     network = FAMILIES[family](**parameters, problems=problems)
     if problems:
-        raise InputError(f"{where}: {line}" for line in problems)
+        misfit = all(isinstance(line, Misfit) for line in problems)
+        raise (MisfitError if misfit else InputError)(f"{where}: {line}" for line in problems)
     network.graph["family"] = family
     return network
 

@@ -24,8 +24,8 @@ __all__ = ["FORMATS", "NODES", "LINKS", "PARTED", "is_tables", "read_graphml", "
 
 NODES, LINKS = "nodes.csv", "links.csv"
 """The two tables of a folder that is a network."""
-EDITORS = ("id", "label", "shape_type", "x", "y")
-"""What graph editors add to nodes and links in GraphML."""
+EDITORS = ("id", "label", "shape_type", "x", "y", "z", "r", "g", "b", "color", "size")
+"""What graph editors (yEd, Gephi) add to nodes and links in GraphML."""
 
 
 def is_tables(folder: Path) -> bool:
@@ -56,8 +56,8 @@ def read_tables(nodes_file: Path, links_file: Path) -> dict[str, Any]:
 
 
 def read_graphml(path: Path) -> dict[str, Any]:
-    """A GraphML file, as `networkx.write_graphml` writes it, or a graph editor: what an editor adds, such as places and colours, is
-    left out, and where every node has a label of its own that is its name.
+    """A GraphML file, as `networkx.write_graphml` writes it, or a graph editor: what an editor adds (`EDITORS`) is left
+    out, and where every node has a label of its own that is its name.
 
     Raises:
         InputError: it does not parse, or its links have no direction.
@@ -132,7 +132,9 @@ def _rows(path: Path, needed: list[str], problems: list[str]) -> list[dict[str, 
         if len(columns) == 1 and mark in columns[0]:
             problems.append(f"{path}: its cells are separated by {mark!r}; expected commas")
             return []
-    problems += [f"{path}: column '{name}' stands twice; expected it once" for name in columns if columns.count(name) > 1][:1]
+    problems += [
+        f"{path}: column '{name}' stands twice; expected it once" for name in columns if name and columns.count(name) > 1
+    ][:1]
     problems += [f"{path}: column '{name}': missing; got columns {columns}" for name in needed if name not in columns]
     rows = []
     for number, row in enumerate(reader, start=2):

@@ -11,7 +11,7 @@ from itertools import pairwise
 import networkx as nx
 import numpy as np
 
-from gnn_inventory.errors import problem
+from gnn_inventory.errors import Misfit, problem
 from gnn_inventory.topology.assembly import Attributes, Template, assemble, links, members, numbered
 from gnn_inventory.topology.values import is_range
 
@@ -41,7 +41,7 @@ def tree(
     """
     if levels < 2:
         problems.append(problem("tree", "levels", levels, "an integer >= 2"))
-    elif fan_out ** min(levels, 64) > MOST_LOCATIONS:
+    elif sum(fan_out**level for level in range(min(levels, 64))) > MOST_LOCATIONS:
         problems.append(
             problem("tree", "levels", levels, f"at most {MOST_LOCATIONS} locations in all, with a fan_out of {fan_out}")
         )
@@ -152,12 +152,12 @@ def random_acyclic(
         depth: layers, the links on the longest path from the supplier.
         sources: mean number of links into a location below the first layer, >= 1.
         hubs: 0 = sources are chosen evenly; larger = more uneven. 1.7 gives the largest hub of 2000 locations in 10 layers a few hundred
-            links, as in the largest real chains.
+            links.
         supplier_link: attributes of the links into the first layer.
         link: attributes of all other links, target by target.
     """
     if locations < depth:
-        problems.append(problem("random_acyclic", "locations", locations, f"at least depth, {depth}"))
+        problems.append(Misfit(problem("random_acyclic", "locations", locations, f"at least depth, {depth}")))
     for key, value, least, most in (("sources", sources, 1, 1_000_000), ("hubs", hubs, 0, 10)):
         if not least <= value <= most:
             problems.append(problem("random_acyclic", key, value, f"a number from {least} to {most}"))
@@ -197,7 +197,8 @@ def _locations(
 ) -> Attributes:
     """Locations upstream, `selling` of which face customers as well, and stores."""
     if selling > len(upstream_names):
-        problems.append(problem("family", "selling", selling, f"at most {len(upstream_names)}, the locations that are no store"))
+        most = len(upstream_names)
+        problems.append(Misfit(problem("family", "selling", selling, f"at most {most}, the locations that are no store")))
         return {}
     both = [upstream_names[place] for place in sorted(random.choice(len(upstream_names), selling, replace=False))]
     nodes = members(upstream_names, upstream, "upstream", problems)

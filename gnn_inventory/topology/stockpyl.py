@@ -22,9 +22,6 @@ UNMAPPED = {
     "external_inbound_cst": "guaranteed service times",
     "external_outbound_cst": "guaranteed service times",
     "in_transit_holding_cost": "holding costs in transit",
-    "echelon_holding_cost": "echelon holding costs beside local ones",
-    "initial_shipments": "what is on its way at the start",
-    "initial_orders": "what is on its way at the start",
 }
 """Fields that this library has nothing for, unless they are empty or 0."""
 
@@ -127,6 +124,8 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         for field, value in (("capacity", node.get("order_capacity")), ("unit_cost", node.get("purchase_cost"))):
             if value is not None:
                 link[field] = value
+        if node.get("initial_shipments"):
+            link["initial_in_transit"] = node["initial_shipments"]
         mapping["links"].append(link)
 
 

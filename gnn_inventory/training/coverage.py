@@ -131,7 +131,7 @@ class Coverage:
         other, found = Coverage.of_network(network), []
         for name, (low, high) in other.ranges.items():
             if name not in self.ranges:
-                if name not in SAID_BY:
+                if name not in SAID_BY or True in self.traits[SAID_BY[name]]:
                     found.append(f"{name} {_words(low, high)}, never seen")
                 continue
             least, most = self.ranges[name]

@@ -215,11 +215,11 @@ def with_sales(recipe: Recipe, settings: Sequence[str], where: str) -> Recipe:
     Raises:
         InputError: every mistake in the settings.
     """
-    stated = with_settings({"demand": {}}, settings)["demand"]
+    stated = with_settings({"demand": {"windows": {}}}, settings)["demand"]
     try:
         return replace(recipe, demand=_absolute(PanelSettings.model_validate(stated)))
     except ValidationError as error:
-        raise InputError(f"{where}: demand: {line}" for line in problems_of(error, PanelSettings, "--set")) from None
+        raise InputError(problems_of(error, PanelSettings, f"{where}: demand")) from None
 
 
 def _absolute(demand: PanelSettings) -> PanelSettings:
