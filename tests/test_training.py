@@ -20,7 +20,7 @@ from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import Batch
 from gnn_inventory.training.gradient import gradient, newsvendor_weights
-from gnn_inventory.training.hdpo import Result
+from gnn_inventory.training.hdpo import Result, _checked_norm
 from gnn_inventory.training.horizon import costs_within, reach
 from gnn_inventory.training.judgement import judge
 from gnn_inventory.training.machine import ROWS, Machine, Threads
@@ -113,6 +113,15 @@ def test_a_dead_gradient_is_reported():
     """In 2 periods no order with a lead time of 4 arrives: nothing can be learned."""
     with pytest.raises(TrainingError, match=r"gradient is dead.*longer than the lead times"):
         gi.train(gi.BaseStock(), gi.one_store(), gi.Training(scenarios=8, batch=8, epochs=1, periods=2, warm_up=0))
+
+
+def test_a_gradient_that_dies_on_the_way_is_no_matter_of_the_periods():
+    policy = gi.FullyConnected(width=2)
+    policy.fit_to(gi.InventoryGraph.from_network(gi.one_store()))
+    for value in policy.parameters():
+        value.grad = torch.zeros_like(value)
+    with pytest.raises(TrainingError, match=r"epoch 3: the gradient is dead.*\(try a smaller training\.learning_rate\)"):
+        _checked_norm(policy, 1.0, gi.Training(), 2)
 
 
 def test_an_exploding_gradient_is_reported():
