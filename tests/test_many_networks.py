@@ -16,6 +16,7 @@ from gnn_inventory.rollout import periods
 from gnn_inventory.topology.distribution import NetworkDistribution
 from gnn_inventory.topology.families import build_family
 from gnn_inventory.topology.network import parse_network
+from gnn_inventory.topology.schema import Normal, Poisson
 from gnn_inventory.training.data import data_of
 from gnn_inventory.training.recipe import recipe_of
 from gnn_inventory.training.run_folder import RunFolder
@@ -123,6 +124,20 @@ def test_a_distribution_that_is_not_valid_says_where(change, message):
 
 RANDOM = {"family": "random_acyclic", "sources": 1.5, "upstream": {"holding_cost": 0.2}, "store": STORE}
 RANDOM |= {"supplier_link": {"lead_time": 1}, "link": {"lead_time": 1}}
+
+
+def test_a_choice_may_be_of_mappings_and_what_is_drawn_in_them_differs_by_member():
+    kinds = [{"normal": {"mean": {"uniform": [2, 8]}, "std": 1.0}}, {"poisson": {"mean": {"uniform": [2, 8]}}}]
+    store = {**STORE, "demand": {"per_network": {"choice": kinds}}}
+    many = NetworkDistribution({"w": {**ONE_WAREHOUSE, "store": store}}, "many")
+    found = {type(demand).__name__: [] for demand in (Normal(mean=1, std=1), Poisson(mean=1))}
+    for number in range(20):
+        network = many.draw(0, number)
+        demands = [network.location(name).distribution for name in network.customers]
+        assert len({type(demand) for demand in demands}) == 1
+        assert len({demand.mean for demand in demands}) == len(demands)
+        found[type(demands[0]).__name__] += demands
+    assert all(found.values())
 
 
 def test_a_range_of_values_that_are_not_valid_is_not_cut_short():

@@ -30,7 +30,7 @@ class NetworkDistribution:
     """A mixture of families: network number i is of family i modulo their number, so that all come equally often.
 
     A family is written as a network of that family is, but that any value may be `{per_network: {integers: [3, 10]}}` (or
-    `uniform`, `log_uniform`, `choice`): one value for each network; and that a draw over the members of a group, such as
+    `uniform`, `log_uniform`, `choice`, of values or mappings): one value for each network; and that a draw over the members of a group, such as
     `{uniform: [0.7, 1.3]}`, states no seed: then each network draws its members anew. A family's own `seed` is drawn too.
 
     Args:
@@ -121,7 +121,7 @@ def _one(value: Mapping[str, Any], random: Random, where: str, problems: list[st
         if not isinstance(bounds, list) or not bounds:
             problems.append(problem(where, "per_network.choice", bounds, "a list of values"))
             return None
-        return bounds[random.integers(len(bounds))]
+        return _drawn(bounds[random.integers(len(bounds))], random, where, problems)
     if not is_range(bounds, whole=kind == "integers") or (kind == "log_uniform" and bounds[0] <= 0):
         expected = "[low, high], two " + ("integers" if kind == "integers" else "numbers")
         problems.append(problem(where, f"per_network.{kind}", bounds, expected + (" > 0" if kind == "log_uniform" else "")))
