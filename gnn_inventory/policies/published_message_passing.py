@@ -81,6 +81,7 @@ class PublishedMessagePassing(Policy):
         facts = (*costs, known.mean_demand, known.std_demand)
         rounds = _rounds(graph)  # of networks side by side, each has its own
         going_on = [torch.nn.functional.pad(rounds > done, (0, 1)).to(dtype).unsqueeze(-1) for done in range(int(rounds.max()))]
+        moves = [(inside * on, on[source]) for on in going_on]  # nodes and edges that a round changes
 
         def aggregate(edges: Tensor, at: Tensor, scale: Tensor) -> Tensor:
             total = edges.new_zeros(edges.shape[0], nodes + 1, edges.shape[2]).index_add(1, at, edges)
@@ -100,11 +101,11 @@ class PublishedMessagePassing(Policy):
             z = self.initial_edge(
                 torch.cat([x.index_select(1, source), x.index_select(1, target), lead_time.expand(size, -1, -1)], dim=-1)
             )
-            for on in going_on:
+            for node_moves, edge_moves in moves:
                 heard = [x, aggregate(z, target, degree_in), aggregate(z, source, degree_out)]
-                x = x + self.node_update(torch.cat(heard, dim=-1)) * (inside * on)
+                x = x + self.node_update(torch.cat(heard, dim=-1)) * node_moves
                 ends = [x.index_select(1, source), x.index_select(1, target)]
-                z = z + self.edge_update(torch.cat([z, *ends], dim=-1)) * on[source]
+                z = z + self.edge_update(torch.cat([z, *ends], dim=-1)) * edge_moves
             values = self.output(z).squeeze(-1)
             keep = values.new_zeros(size, nodes).index_add(1, loops, values[:, links + len(customers) :])
             return Desired(values[:, :links], keep)

@@ -48,9 +48,7 @@ def serial_optimum(network: Network) -> Reference | None:
     if periods * (mean + 12 * std) * (CELLS / std if isinstance(demand, Normal) else 1.0) > POINTS:
         return None  # the grid would not fit into memory
     value, levels = clark_scarf(network, chain, CELLS)
-    bought = mean * sum(
-        number(link.unit_cost) for link in network.links.values()
-    )  # all demand is met in the end, whatever the policy
+    bought = mean * sum(number(link.unit_cost) for link in network.links.values())  # whatever the policy, all demand is met
     error = abs(value - clark_scarf(network, chain, CELLS // 2)[0]) if isinstance(demand, Normal) else 0.0
     source = "Clark and Scarf (1960), on a grid" if len(chain) > 1 else "base stock by numeric convolution (Arrow et al. 1951)"
     return Reference("optimum", value + bought, source, error, levels, partial(_optimal_costs, levels))

@@ -9,13 +9,11 @@ import numpy as np
 
 from gnn_inventory.errors import InputError, Misfit, MisfitError, nearest, problem
 from gnn_inventory.topology.assembly import Template, assemble, group, links, members
-from gnn_inventory.topology.shapes import branches, layers, random_acyclic, tree
+from gnn_inventory.topology.shapes import MOST, branches, layers, random_acyclic, tree
 from gnn_inventory.topology.values import is_range
 
 __all__ = ["FAMILIES", "build_family"]
 
-MOST = 1_000_000
-"""Largest size of a family: a network of so many locations takes gigabytes to write out."""
 LARGEST_SEED = 2**32 - 1
 """That numpy's generator takes."""
 

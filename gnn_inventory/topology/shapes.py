@@ -15,11 +15,11 @@ from gnn_inventory.errors import Misfit, problem
 from gnn_inventory.topology.assembly import Attributes, Template, assemble, links, members, numbered
 from gnn_inventory.topology.values import is_range
 
-__all__ = ["branches", "layers", "random_acyclic", "tree"]
+__all__ = ["MOST", "branches", "layers", "random_acyclic", "tree"]
 
 Pairs = list[tuple[str, str]]
-MOST_LOCATIONS = 1_000_000
-"""Of a tree: so many take gigabytes to write out."""
+MOST = 1_000_000
+"""Largest size of a family, and most locations of a tree: a network of so many takes gigabytes to write out."""
 
 
 def tree(
@@ -41,10 +41,8 @@ def tree(
     """
     if levels < 2:
         problems.append(problem("tree", "levels", levels, "an integer >= 2"))
-    elif sum(fan_out**level for level in range(min(levels, 64))) > MOST_LOCATIONS:
-        problems.append(
-            problem("tree", "levels", levels, f"at most {MOST_LOCATIONS} locations in all, with a fan_out of {fan_out}")
-        )
+    elif sum(fan_out**level for level in range(min(levels, 64))) > MOST:
+        problems.append(problem("tree", "levels", levels, f"at most {MOST} locations in all, with a fan_out of {fan_out}"))
     if problems:
         return nx.DiGraph()
     names = [numbered(f"level{level}", fan_out**level) for level in range(levels - 1)] + [
