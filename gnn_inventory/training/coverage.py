@@ -68,7 +68,7 @@ class Coverage:
         low, high = lost / (held + graph.holding_cost_span), (lost + most) / held
         ranges["cost of a lost sale (in holding costs)"] = _range(low[sells])[0], _range(high[sells])[1]
         bought = graph.unit_cost + graph.unit_cost_span > 0
-        if bool(bought.any()) and bool((lost + most)[sells].any()):
+        if bool(bought.any()) and bool((lost[sells] > 0).any()):
             least, dearest = graph.unit_cost / (lost + most)[sells].mean(), (graph.unit_cost + graph.unit_cost_span)
             ranges[UNIT_COST] = float(least[bought].min()), float(dearest.max() / lost[sells].mean())
         if len(network.customers) > 1 and not is_panel(network):

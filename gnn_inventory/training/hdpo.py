@@ -136,7 +136,7 @@ def refuse_unfit(policy: Policy, data: Data, settings: Training) -> None:
                 "period; expected pathwise or forward"
             )
     if any(value.requires_grad for value in policy.parameters()):
-        Optimiser(policy, settings)
+        Optimiser(policy, settings)  # which refuses what it cannot step
 
 
 def _epoch(
