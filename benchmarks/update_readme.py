@@ -7,6 +7,7 @@ NAME+=DIR: of a suite's part that was run anew, by a file with some of its probl
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,15 @@ def transfer_block() -> str:
 
 
 def add_transfer(name: str, folder: Path) -> None:
-    """Copy what a transfer gave, with the command that remakes it."""
+    """Copy what a transfer gave, with the command that remakes it.
+
+    docs/results/transfer/NAME then is the folder itself without its trainings: a copy of it is gone on with and added to by the command.
+    """
+    kept = TRANSFERS / name
+    if kept.resolve() == folder.resolve():
+        raise SystemExit(
+            f"{folder}: is where it is to go; expected the folder of `gnn-inventory transfer -o`, a copy of this one"
+        )
     stated = json.loads((folder / "transfer.json").read_text(encoding="utf-8"))
     words = [Path(run).name for run in stated["runs"]]
     for option, values in (("--to", stated["targets"]), ("--native", stated["native"]), ("--set", stated["settings"])):
@@ -63,6 +72,10 @@ def add_transfer(name: str, folder: Path) -> None:
     several = len({row["trained on"] for row in rows if row["policy"] == AS_IT_IS}) > 1  # a matrix of one row shows nothing
     for picture in ("sizes.svg", "matrix.svg") if several else ("sizes.svg",):
         write_text(TRANSFERS / f"{name}-{picture}", (folder / picture).read_text(encoding="utf-8"))
+    shutil.rmtree(kept, ignore_errors=True)
+    for part in ("cells", "costs"):
+        shutil.copytree(folder / part, kept / part)
+    shutil.copy(folder / "transfer.json", kept)
 
 
 def write_rows(suite: str, rows: list[dict[str, Any]], left: list[str]) -> None:

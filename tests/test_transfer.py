@@ -64,8 +64,23 @@ def test_a_transfer_measures_every_policy_on_every_network_and_is_gone_on_with(r
         assert min(row["gap %"] for row in rows if row["network"] == target) == 0.0
     written = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
     assert written == {"transfer.json", "table.csv", "table.md", "table.json", "sizes.svg", "matrix.svg"}
-    with pytest.raises(UsageError, match="holds results of another transfer"):
-        run_transfer(Transfer([run], ["one_warehouse"], 1, [native], ASKED), tmp_path / "out")
+
+
+def test_runs_networks_and_recipes_are_added_to_what_is_there(run, native, tmp_path):
+    other = RunFolder(tmp_path / "other")
+    gi.train_recipe(recipe({"w": ONE_WAREHOUSE}, "other"), other)
+    first = run_transfer(Transfer([run], ["one_warehouse"], 0, [], ASKED), tmp_path / "out")
+    more = Transfer([run, other.path], ["one_warehouse", "tree"], 1, [native], ASKED)
+    done = []
+    outcomes = run_transfer(more, tmp_path / "out", lambda number, count, name: done.append(number))
+    assert done == [2, 3, 4, 5, 6, 7, 8, 9, 10]  # all but the first, which is there
+    assert outcomes[0] == first[0]
+    assert run_transfer(Transfer([run], ["one_warehouse"], 0, [], ASKED), tmp_path / "out") == first
+    with pytest.raises(UsageError, match="holds results of another transfer \\(other evaluation\\)"):
+        run_transfer(Transfer([run], ["one_warehouse"], 0, [], ASKED.model_copy(update={"seed": 5})), tmp_path / "out")
+    save_policy(gi.MessagePassing(width=8, slots=3, seed=5), other.policy_file)  # what was asked for in between is not forgotten
+    with pytest.raises(UsageError, match="another transfer \\(other weights of other\\)"):
+        run_transfer(more, tmp_path / "out")
 
 
 def test_results_of_other_weights_or_another_network_are_not_shown_as_these(run, tmp_path):
@@ -74,12 +89,12 @@ def test_results_of_other_weights_or_another_network_are_not_shown_as_these(run,
     asked = Transfer([run], [str(file)], 0, [], ASKED)
     run_transfer(asked, tmp_path / "out")
     file.write_text(file.read_text().replace("holding_cost: 0.3", "holding_cost: 0.4"))
-    with pytest.raises(UsageError, match=r"another transfer \(other networks\); name another folder"):
+    with pytest.raises(UsageError, match=r"another transfer \(other networks of .*mine\.yaml\); name another folder"):
         run_transfer(asked, tmp_path / "out")
     file.write_text(file.read_text().replace("holding_cost: 0.4", "holding_cost: 0.3"))
     run_transfer(asked, tmp_path / "out")
     save_policy(gi.MessagePassing(width=8, slots=3, seed=5), run / "policy.safetensors")
-    with pytest.raises(UsageError, match=r"another transfer \(other weights\)"):
+    with pytest.raises(UsageError, match=r"another transfer \(other weights of run\)"):
         run_transfer(asked, tmp_path / "out")
     (tmp_path / "out" / "transfer.json").write_text("{")
     with pytest.raises(InputError, match=r"transfer\.json: damaged"):

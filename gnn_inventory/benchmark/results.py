@@ -37,30 +37,37 @@ class Results:
     def __init__(self, path: Path) -> None:
         self.path, self.costs = path, path / "costs"
 
-    def claim(self, kind: str, content: Mapping[str, Any], decisive: Sequence[str]) -> None:
+    def claim(self, kind: str, content: Mapping[str, Any], decisive: Sequence[str], growing: Sequence[str] = ()) -> None:
         """Make the folder, or see that it is of the same work.
 
         Args:
             kind: of work: "suite" or "transfer"; the file that says what the folder is for has this name.
             content: of that file.
             decisive: keys of it that must be the same to go on, where the folder states them.
+            growing: keys whose mappings may be added to: what has a name there already must be the same. The file then says the new
+                content, and what these held before as well.
 
         Raises:
             UsageError: the folder holds something else.
         """
-        stated = self.path / f"{kind}.json"
+        stated, now = self.path / f"{kind}.json", json.loads(json.dumps(content))
         if stated.exists():
             before = _content(stated)
-            now = json.loads(json.dumps(content))
             other = [key for key in decisive if key in before and before[key] != now[key]]
+            for key in growing:
+                had = before.get(key)
+                if isinstance(had, dict):
+                    other += [f"{key} of {name}" for name, value in had.items() if now[key].setdefault(name, value) != value]
+                else:
+                    other.append(key)
             if other:
                 raise UsageError(f"{self.path}: holds results of another {kind} (other {', '.join(other)}); name another folder")
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UsageError(f"{self.path}: exists already and holds no {kind}; name another folder")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not stated.exists():
-                write_text(stated, json.dumps(content, indent=1))
+            if growing or not stated.exists():
+                write_text(stated, json.dumps(now, indent=1))
             for part in ("cells", "costs", "runs"):
                 (self.path / part).mkdir(exist_ok=True)
         except OSError as error:

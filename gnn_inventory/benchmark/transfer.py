@@ -60,7 +60,7 @@ class Transfer:
     def statement(self) -> dict[str, Any]:
         """What the folder of results is for."""
         return {
-            "runs": [str(run.resolve()) for run in self.runs],
+            "runs": [run.resolve().name for run in self.runs],
             "targets": list(self.targets),
             "finetune": self.finetune,
             "native": list(self.native),
@@ -74,7 +74,7 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
 
     Args:
         asked: what.
-        folder: of the results; the same call goes on with it.
+        folder: of the results; the same call goes on with it, and one with other runs, networks or recipes adds what is not there.
         on_cell: called before each part of the work with its number, how many there are, and its name.
 
     Raises:
@@ -103,9 +103,9 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
     statement = asked.statement() | {
         "weights": {part.trained: _digest(part.file) for part in parts if part.file is not None},
         "networks": dict(targets),
-        "recipes": [load_recipe(native).without_device() for native in asked.native],
+        "recipes": {Path(native).stem: load_recipe(native).without_device() for native in asked.native},
     }
-    results.claim("transfer", statement, list(statement))
+    results.claim("transfer", statement, ["evaluation", "settings"], growing=["weights", "networks", "recipes"])
     outcomes = []
     for number, part in enumerate(parts, 1):
         found = results.outcomes(part.name)
