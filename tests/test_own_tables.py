@@ -150,7 +150,14 @@ def test_a_policy_of_a_network_that_states_its_demand_looks_back_over_sales(tabl
     monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 2)
     families = "networks={one: {family: one_warehouse, stores: 2, warehouse: {holding_cost: 0.3}, warehouse_link: {lead_time: 2},"
     families += " store: {holding_cost: 1, underage_cost: 9, unmet_demand: lost, demand: {poisson: {mean: 5}}}, store_link: {lead_time: 2}}}"
-    settings = ["network=null", families, "training.networks=2", "training.dev_networks=2", "training.epochs=1"]
+    settings = [
+        "network=null",
+        families,
+        "training.networks=2",
+        "training.dev_networks=2",
+        "training.epochs=1",
+        "training.optimiser=muon",
+    ]
     code, _, error = run("train", quick, "-o", tables / "any", *(part for text in settings for part in ("--set", text)))
     assert code == 0, error
     code, _, error = run("backtest", tables / "any", "--panel", tables / "sales.csv", "--json")

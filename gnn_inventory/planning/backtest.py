@@ -169,7 +169,15 @@ def _base_stock(recipe: Recipe, on_epoch: Callable[[int, int], None] | None) -> 
     assert recipe.demand is not None
     holds = bool(InventoryGraph.from_network(recipe.network).holds_stock.all())
     window = max(int(recipe.policy.get("window", 0)), recipe.demand.windows.history, 2)
-    settings = recipe.training.model_copy(update={"epochs": EPOCHS, "learning_rate": RATE, "early_stopping": 0, "average": 0.0})
+    changes = {
+        "epochs": EPOCHS,
+        "learning_rate": RATE,
+        "optimiser": "adam",
+        "estimator": "pathwise",
+        "early_stopping": 0,
+        "average": 0.0,
+    }
+    settings = recipe.training.model_copy(update=changes)
     plain = replace(
         recipe, policy={"name": "base_stock" if holds else "echelon_base_stock", "window": window}, start=None, training=settings
     )
