@@ -113,6 +113,27 @@ def test_sales_of_days_add_up_to_the_weeks_that_a_policy_looks_at():
     assert position.demand[0, :, graph.labels.index("east")].tolist() == [sum(range(9, 16)), sum(range(16, 23))]
 
 
+def test_a_policy_that_never_saw_sales_takes_their_statistics_from_all_that_the_table_has():
+    network = shop()
+    for place in ("east", "west"):
+        network.nodes[place]["demand"] = "panel"
+    sales = [4, 9, 12, 7, 10, 6]
+    rows = []
+    for item, factor, demand in (("a", 1, sales), ("twice", 2, sales), ("other order", 1, sales[::-1]), ("steady", 1, [8] * 6)):
+        rows += [(item, "on_hand", place, "", "", factor * 15) for place in ("depot", "east", "west")]
+        rows += [
+            (item, "demand", place, "", when - 6, factor * units)
+            for place in ("east", "west")
+            for when, units in enumerate(demand)
+        ]
+    table = pd.DataFrame(rows, columns=["item", "record", "location", "from", "when", "units"])
+    policy = gi.MessagePassing(width=8, rounds=1, slots=3)
+    orders = order_list(policy, network, table).pivot(index="to", columns="item", values="units")
+    assert orders["twice"].tolist() == pytest.approx((2 * orders["a"]).tolist(), abs=1e-3)
+    assert orders["other order"].tolist() == pytest.approx(orders["a"].tolist(), abs=1e-3)
+    assert orders["steady"]["depot"] < orders["a"]["depot"]  # the same mean, no deviation
+
+
 def test_the_same_orders_as_in_a_simulation():
     network = gi.many_warehouses()
     source = SyntheticDemand(parse_network(network), 5, "test")

@@ -63,7 +63,10 @@ def train(
 
 @app.command()
 def evaluate(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; all face the same scenarios.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, or trained policies of the package; all face the same scenarios."),
+    ],
     network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
     scenarios: Annotated[int | None, typer.Option("--scenarios", min=2)] = None,
     periods: Annotated[int | None, typer.Option("--periods", min=1, help="Per scenario, warm-up included.")] = None,
@@ -82,8 +85,9 @@ def evaluate(
     from gnn_inventory.topology.catalogue import load_network
     from gnn_inventory.training.run_folder import RunFolder
 
-    recipes = [RunFolder(run).recipe() for run in runs]
-    policies: list[Any] = [RunFolder(run).policy() for run in runs]
+    folders = [RunFolder.of(run) for run in runs]
+    recipes = [folder.recipe() for folder in folders]
+    policies: list[Any] = [folder.policy() for folder in folders]
     names = [run.name for run in runs]
     if oracle:
         policies.append(ORACLES["just_in_time"]())
@@ -161,7 +165,10 @@ def sweep(
 
 @app.command()
 def transfer(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of the policies to transfer.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders of the policies to transfer, or trained policies of the package."),
+    ],
     to: Annotated[
         list[str], typer.Option("--to", help="A network to test on, settings after it: 'one_warehouse stores=50'. Repeatable.")
     ],
@@ -181,7 +188,9 @@ def transfer(
     """Test trained policies on networks that they never saw, as they are and after more training, beside others."""
     from gnn_inventory.benchmark.targets import evaluation_of
     from gnn_inventory.benchmark.transfer import Transfer, run_transfer, write_transfer
+    from gnn_inventory.training.run_folder import RunFolder
 
+    runs = [RunFolder.of(run).path for run in runs]
     sizes = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
     stated = {key: value for key, value in sizes.items() if value is not None}
     asked = Transfer(runs, to, finetune, native or (), evaluation_of(runs, settings or (), stated), settings or ())

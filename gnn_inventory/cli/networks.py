@@ -15,13 +15,16 @@ __all__ = ["check", "draw", "list_catalogue"]
 def list_catalogue() -> None:
     """What is in the catalogue."""
     from gnn_inventory.files import read_yaml
-    from gnn_inventory.topology.catalogue import catalogue
+    from gnn_inventory.topology.catalogue import catalogue, trained_policies
 
     for title, kind in (("networks", "topologies"), ("recipes", "training"), ("suites", "training/suites")):
         print(f"{title}:")
         for name, path in catalogue(kind).items():
             content = read_yaml(path)
             print(f"  {name:36} {content.get('source') or content.get('about') or content.get('policy', {}).get('name', '')}")
+    print("trained policies:")
+    for name in trained_policies():
+        print(f"  {name}")
 
 
 @app.command()

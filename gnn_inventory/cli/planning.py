@@ -13,7 +13,7 @@ from gnn_inventory.errors import UsageError
 
 __all__ = ["backtest", "draft", "export", "order", "report"]
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a trained policy of the package.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
 
@@ -90,15 +90,22 @@ def order(
     from gnn_inventory.planning.orders import calendar_now, demand_rows, order_list
     from gnn_inventory.planning.position import Clock, read_table
     from gnn_inventory.topology.catalogue import build_network, load_network
+    from gnn_inventory.topology.network import is_panel, parse_network
     from gnn_inventory.training.run_folder import RunFolder
 
     _refuse_existing(output, force)
-    recipe, policy = RunFolder(run).recipe(), RunFolder(run).policy()
+    folder = RunFolder.of(run)
+    recipe, policy = folder.recipe(), folder.policy()
     if network is None and recipe.networks is not None:
         raise UsageError(f"{run}: was trained on a distribution of networks; name yours: --network NETWORK")
     chosen = build_network(recipe.mapping) if network is None else load_network(network)
     table = read_table(state)
     if sales is not None:
+        if policy.window == 0 and not is_panel(parse_network(chosen)):
+            raise UsageError(
+                f"--sales: the network states its demand, and {run} looks at none before now: sales would change nothing; leave "
+                "--sales out, or write `demand: panel` at the network's customers"
+            )
         table = pd.concat([table, demand_rows(sales, recipe, table, str(state))], ignore_index=True)
     history = 0 if recipe.demand is None else recipe.demand.windows.history
     whole = recipe.evaluation.whole_units if whole_units is None else whole_units
@@ -132,7 +139,7 @@ def backtest(
 
     if output is not None:
         _refuse_existing(output, force)
-    recipe = RunFolder(run).recipe()
+    recipe = RunFolder.of(run).recipe()
     if network is not None:
         recipe = recipe.on(network_mapping(network))
     with progress_bar(None, "fitting base stock", silent=as_json) as (start, advance, describe):
@@ -146,7 +153,7 @@ def backtest(
             if epoch == epochs:
                 describe("testing")
 
-        found = look_back(RunFolder(run).policy(), recipe, panel, on_epoch)
+        found = look_back(RunFolder.of(run).policy(), recipe, panel, on_epoch)
     if output is not None:
         write_text(output, found.by_item().to_csv(index=False))
     if as_json:
@@ -157,7 +164,12 @@ def backtest(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; the first is shown, the others beside it.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or trained policies of the package; the first is shown, the others beside it."
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The page (.html): one file that needs nothing else.")],
     network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
     scenarios: Annotated[int | None, typer.Option("--scenarios", min=2, help="Default: the recipe's, at most 1024.")] = None,
@@ -188,7 +200,7 @@ def export(
     from gnn_inventory.training.run_folder import RunFolder
 
     _refuse_existing(output, force)
-    recipe = RunFolder(run).recipe()
+    recipe = RunFolder.of(run).recipe()
     parsed = recipe.network if network is None else parse_network(load_network(network))
-    told: dict[str, Any] = export_decision(RunFolder(run).policy(), parsed, output)
+    told: dict[str, Any] = export_decision(RunFolder.of(run).policy(), parsed, output)
     print(json.dumps(told, indent=2))

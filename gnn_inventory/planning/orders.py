@@ -57,7 +57,8 @@ def needed_history(policy: Policy, network: Network, history: int = 0) -> int:
     Args:
         policy: the policy.
         network: where it decides.
-        history: periods that mean and deviation of a panel of sales were taken from in training.
+        history: periods that mean and deviation of a panel of sales were taken from in training; 0: it had none, and they are taken
+            from all that the table has, at least two.
     """
     return max(policy.least_history, max(history, 2) if is_panel(network) else 0)
 
@@ -224,7 +225,7 @@ def _known(
             for name in graph.drawn_parameters
         )
     if is_panel(network):
-        recent = position.demand[:, -max(history, 2) :]
+        recent = position.demand[:, -max(history, 2) :] if history else position.demand
         mean, std = mean_seen(recent, graph.has_demand), recent.std(1)
     else:
         mean, std = (value.expand(len(position.items), -1) for value in (graph.mean_demand, graph.std_demand))

@@ -57,8 +57,8 @@ class Run:
 
     @classmethod
     def of(cls, folder: str | Path) -> "Run":
-        """The run of a folder."""
-        run = RunFolder(folder)
+        """The run of a folder, or a trained policy of the package by its name."""
+        run = RunFolder.of(folder)
         return cls(Path(folder).name, run.policy(), run.recipe(), run.metrics())
 
 

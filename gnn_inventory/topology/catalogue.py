@@ -28,16 +28,26 @@ __all__ = [
     "one_warehouse",
     "save_network",
     "serial",
+    "trained_policies",
     "transshipment",
 ]
 
 
 def catalogue(kind: str) -> dict[str, Path]:
     """Name -> file of the catalogue of `kind`: "topologies", "training" or "training/suites"."""
+    return {path.stem: path for path in sorted(_folder(kind).glob("*.yaml"))}
+
+
+def trained_policies() -> dict[str, Path]:
+    """Name -> run folder of the policies that come with the package, trained."""
+    return {path.parent.name: path.parent for path in sorted(_folder("training/trained").glob("*/recipe.yaml"))}
+
+
+def _folder(kind: str) -> Path:
+    """Of what comes with the package: in a wheel, or in a checkout."""
     package = Path(__file__).resolve().parents[1]
-    installed = package / "catalogue" / kind  # in a wheel
-    folder = installed if installed.is_dir() else package.parent / kind  # in a checkout
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    installed = package / "catalogue"
+    return (installed if installed.is_dir() else package.parent) / kind
 
 
 def locate(name: str | Path, kind: str) -> Path:

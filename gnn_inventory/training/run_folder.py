@@ -13,11 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.errors import InputError, UsageError, nearest
 from gnn_inventory.files import replace_file, write_text
 from gnn_inventory.policies import make_policy, policy_name
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.policies.fully_connected import FullyConnected
+from gnn_inventory.topology.catalogue import trained_policies
 from gnn_inventory.training.recipe import Recipe, load_recipe
 
 __all__ = ["SCHEMA", "RunFolder", "load_policy", "save_policy"]
@@ -33,6 +34,20 @@ class RunFolder:
     Args:
         path: of the folder.
     """
+
+    @classmethod
+    def of(cls, run: str | Path) -> "RunFolder":
+        """What was trained: the folder of a run or, where there is none, the policy of that name that comes with the package.
+
+        Raises:
+            UsageError: there is neither, with the nearest name.
+        """
+        names = trained_policies()
+        if str(run) in names and not Path(run).exists():
+            return cls(names[str(run)])
+        if not Path(run).exists():
+            raise UsageError(f"{run}: no such run folder, nor a trained policy of the package; {nearest(str(run), names)}")
+        return cls(run)
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -142,10 +157,15 @@ def save_policy(policy: Policy, path: str | Path) -> None:
 def load_policy(path: str | Path) -> Policy:
     """Read a policy.
 
+    Args:
+        path: of the file, or the name of a policy that comes with the package, trained: `any-0`.
+
     Raises:
         UsageError: no such file. InputError: truncated, of another version, or no policy.
     """
-    path = Path(path)
+    names, path = trained_policies(), Path(path)
+    if str(path) in names and not path.exists():
+        path = RunFolder(names[str(path)]).policy_file
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; expected a file, such as policy.safetensors in a run folder")
     if not path.is_file():
