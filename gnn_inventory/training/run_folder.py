@@ -42,12 +42,12 @@ class RunFolder:
         Raises:
             UsageError: there is neither, with the nearest name.
         """
-        names = trained_policies()
-        if str(run) in names and not Path(run).exists():
-            return cls(names[str(run)])
-        if not Path(run).exists():
-            raise UsageError(f"{run}: no such run folder, nor a trained policy of the package; {nearest(str(run), names)}")
-        return cls(run)
+        folder = _of_the_package(run) or Path(run)
+        if not folder.exists():
+            raise UsageError(
+                f"{run}: no such run folder, nor a trained policy of the package; {nearest(str(run), trained_policies())}"
+            )
+        return cls(folder)
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -163,9 +163,8 @@ def load_policy(path: str | Path) -> Policy:
     Raises:
         UsageError: no such file. InputError: truncated, of another version, or no policy.
     """
-    names, path = trained_policies(), Path(path)
-    if str(path) in names and not path.exists():
-        path = RunFolder(names[str(path)]).policy_file
+    folder = _of_the_package(path)
+    path = Path(path) if folder is None else RunFolder(folder).policy_file
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; expected a file, such as policy.safetensors in a run folder")
     if not path.is_file():
@@ -188,6 +187,11 @@ def load_policy(path: str | Path) -> Policy:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: holds no policy of this library ({reason}); expected a file written by training") from None
     return policy.to(next((value.dtype for value in tensors.values() if value.is_floating_point()), torch.float32))
+
+
+def _of_the_package(name: str | Path) -> Path | None:
+    """The folder of a trained policy of the package; None where there is none of this name, or a file or folder of one's own has it."""
+    return None if Path(name).exists() else trained_policies().get(str(name))
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
