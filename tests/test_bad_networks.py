@@ -121,6 +121,14 @@ BAD = {  # a mapping, and what one line of the message must say, in any order
     "draw beyond floats": (north("price", {"uniform": [0, HUGE], "seed": 0}), [NORTH, "price.uniform", "expected"]),
     "draw too wide": (north("price", {"uniform": [-1e308, 1e308], "seed": 0}), [NORTH, "price", "expected"]),
     "draw times a list": (north("price", {"uniform": [0, 1], "seed": 0, "times": ["x"]}), [NORTH, "price.times", "['x']"]),
+    "draw over what is not there": (
+        north("price", {"uniform": [0, 1], "seed": 0, "over": "prise"}),
+        [NORTH, "price.over", "'prise'"],
+    ),
+    "draw over nothing": (
+        put("store", {**STORE, "holding_cost": 0, "price": {"uniform": [0, 1], "seed": 0, "over": "holding_cost"}}, base=FAMILY),
+        ["store", "price.over", "got 'holding_cost'", "is not 0"],
+    ),
     "end of a link a list": (put("links", 1, "to", ["north"]), ["link 2", "to", "['north']"]),
     "node null": (put("nodes", "north", None), [NORTH, "got None", "expected a mapping"]),
     "nodes that are one by name": (

@@ -146,6 +146,14 @@ def test_what_routes_have_learnt_is_trained_saved_and_read(tmp_path):
             assert torch.equal(one.orders, other.orders)
 
 
+def test_a_policy_saved_before_it_had_a_weight_is_refused_by_the_name_of_the_weight(tmp_path):
+    policy = gi.MessagePassing(width=4, routes=1)
+    del policy.routes.facts
+    save_policy(policy, tmp_path / "policy.safetensors")
+    with pytest.raises(gi.InputError, match=r"of this version of the library .*Missing key.*routes\.facts\.weight.*; expected"):
+        gi.load_policy(tmp_path / "policy.safetensors")
+
+
 def test_far_out_ever_less_of_more_is_seen():
     seen = torch.tensor([0.0, -3.5, 8.0, 16.0, -24.0, 1e6], dtype=torch.float64, requires_grad=True)
     # as it is up to 8; 8 + 8 / (1 + 8 / 8); -8 - 16 / (1 + 16 / 8); towards 16

@@ -160,6 +160,16 @@ def test_favorita_follows_the_published_lead_times():
     assert {store.underage_cost for store in stores_of(network)} == {0.0}
 
 
+def test_a_draw_over_the_lead_time_makes_what_is_sooner_dearer():
+    link = {"unit_cost": {"uniform": [0, 2], "seed": 7, "over": "lead_time"}, "lead_time": {"integers": [1, 4], "seed": 8}}
+    network = parse_network(gi.one_warehouse(stores=6, store_link=link))
+    lead_times = np.random.RandomState(8).randint(1, 5, 6)
+    costs = np.random.RandomState(7).uniform(0, 2, 6) / lead_times
+    links = [network.links["warehouse", f"store_{number}"] for number in range(6)]
+    assert [link.lead_time for link in links] == lead_times.tolist()
+    assert [link.unit_cost for link in links] == pytest.approx(costs.tolist())
+
+
 def test_serial_is_a_row():
     network = parse_network(gi.serial())
     row = ["supplier", "echelon0", "echelon1", "warehouse", "store"]

@@ -17,7 +17,9 @@ LARGEST = 1e12
 """Of any number; beyond it sums in float32 lose units."""
 KINDS = ("uniform", "log_uniform", "integers")
 """Of draws over the members of a group."""
-_DRAW_KEYS = {*KINDS, "seed", "decimals", "times"}
+_OTHERS = ("times", "over")
+"""Ways in which a draw may go by another attribute."""
+_DRAW_KEYS = {*KINDS, "seed", "decimals", *_OTHERS}
 
 
 def spread(template: Mapping[str, Any], count: int, where: str, problems: list[str]) -> list[dict[str, Any]]:
@@ -26,7 +28,8 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
     Args:
         template: attributes; a value is a plain value (the same for all members), a list of `count` values (one each), or
             a draw: `{uniform: [a, b], seed: s}`, `{log_uniform: [a, b], seed: s}` (its logarithm is uniform: many small ones, few
-            large) or `{integers: [a, b], seed: s}` (b included), optionally with `decimals: d` (rounded so; 0: whole numbers) and `times: other` (multiplied by the attribute `other` of the same member).
+            large) or `{integers: [a, b], seed: s}` (b included), optionally with `decimals: d` (rounded so; 0: whole numbers) and `times: other` or `over: other` (multiplied or
+            divided by the attribute `other` of the same member, so that what is sooner may be dearer).
         count: members of the group [1].
         where: what problems call the group.
         problems: mistakes are appended here.
@@ -35,7 +38,7 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
         One dictionary of plain values per member; a draw that is not well formed is left out of them.
     """
     members: list[dict[str, Any]] = [{} for _ in range(count)]
-    late = [key for key, value in template.items() if _is_draw(value) and "times" in value]
+    late = [key for key, value in template.items() if _is_draw(value) and any(other in value for other in _OTHERS)]
     for key in [key for key in template if key not in late] + late:
         value = template[key]
         if _is_draw(value):
@@ -78,7 +81,7 @@ def _draw(
         if name not in _DRAW_KEYS:
             problems.append(f"{where}: {key}: unknown key '{name}'; {nearest(str(name), _DRAW_KEYS)}")
     kind = next(kind for kind in KINDS if kind in draw)
-    bounds, seed, decimals, times = draw[kind], draw.get("seed"), draw.get("decimals"), draw.get("times")
+    bounds, seed, decimals = draw[kind], draw.get("seed"), draw.get("decimals")
     if not is_range(bounds, whole=kind == "integers") or (kind == "log_uniform" and bounds[0] <= 0):
         expected = "[low, high], two " + ("integers" if kind == "integers" else "numbers")
         problems.append(problem(where, f"{key}.{kind}", bounds, expected + (" > 0" if kind == "log_uniform" else "")))
@@ -88,10 +91,12 @@ def _draw(
         )
     if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
         problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
-    if times is not None and not (
-        isinstance(times, str) and all(isinstance(member.get(times), int | float) for member in members)
-    ):
-        problems.append(problem(where, f"{key}.times", times, "the name of a number that stands beside it"))
+    for other in [other for other in _OTHERS if draw.get(other) is not None]:
+        name = draw[other]
+        numbers = [member.get(name) if isinstance(name, str) else None for member in members]
+        if not all(isinstance(number, int | float) and (number or other == "times") for number in numbers):
+            expected = "the name of a number that stands beside it" + (" and is not 0" if other == "over" else "")
+            problems.append(problem(where, f"{key}.{other}", name, expected))
     if len(problems) > before:
         return []
     generator = np.random.RandomState(seed)
@@ -101,8 +106,10 @@ def _draw(
         values = np.exp(generator.uniform(np.log(bounds[0]), np.log(bounds[1]), size=len(members)))
     else:
         values = generator.uniform(bounds[0], bounds[1], size=len(members))
-    if times is not None:
-        values = values * np.array([member[times] for member in members])
+    if draw.get("times") is not None:
+        values = values * np.array([member[draw["times"]] for member in members])
+    if draw.get("over") is not None:
+        values = values / np.array([member[draw["over"]] for member in members])
     if decimals is not None:
         values = np.round(values, decimals)
     return [int(value) if decimals == 0 else float(value) for value in values]

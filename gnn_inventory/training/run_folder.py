@@ -26,6 +26,8 @@ __all__ = ["SCHEMA", "RunFolder", "load_policy", "save_policy"]
 KEY = "gnn_inventory"
 SCHEMA = 4
 """Version of the files' layout; a file of another version is refused."""
+LONGEST_REASON = 300
+"""Characters of what is found amiss in a file that are shown."""
 
 
 class RunFolder:
@@ -184,8 +186,10 @@ def load_policy(path: str | Path) -> Policy:
             policy.layers = torch.nn.ModuleList(torch.nn.Linear(columns, rows) for rows, columns in sizes)
         policy.load_state_dict(tensors)
     except (KeyError, TypeError, AttributeError, RuntimeError, InputError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: holds no policy of this library ({reason}); expected a file written by training") from None
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise InputError(
+            f"{path}: holds no policy of this version of the library ({reason}); expected a file written by training with it"
+        ) from None
     return policy.to(next((value.dtype for value in tensors.values() if value.is_floating_point()), torch.float32))
 
 
