@@ -66,6 +66,17 @@ def recipe(**changes):
     return recipe_of({**content, **changes}, "many", "many.yaml")
 
 
+def test_recipes_that_differ_in_their_anchors_alone_are_the_same():
+    link = {"lead_time": {"integers": [1, 4]}}
+    anchored = {**ONE_WAREHOUSE, "warehouse_link": link, "store_link": link}
+    in_full = {**anchored, "store_link": {"lead_time": {"integers": [1, 4]}}}
+    other = {**anchored, "store_link": {"lead_time": {"integers": [1, 3]}}}
+    first, second, third = (recipe(networks={"w": family}) for family in (anchored, in_full, other))
+    assert first.to_yaml() != second.to_yaml()
+    assert first.without_device() == second.without_device()
+    assert first.without_device() != third.without_device()
+
+
 def test_sizes_and_parameters_stay_in_their_ranges_and_take_all_of_them():
     networks = [NetworkDistribution({"w": ONE_WAREHOUSE}, "many").draw(0, number) for number in range(100)]
     assert {len(network.customers) for network in networks} == {2, 3, 4}

@@ -95,10 +95,10 @@ class Recipe:
         return replace(self, mapping=mapping, networks=None, **changes)
 
     def without_device(self) -> str:
-        """What makes one recipe differ from another: all of it but the device."""
+        """What makes one recipe differ from another: all of it but the device, and but what stands once under an anchor."""
         content = yaml.safe_load(self.to_yaml())
         del content["training"]["device"]
-        return yaml.safe_dump(content, sort_keys=False)
+        return yaml.dump(content, Dumper=_InFull, sort_keys=False)
 
     def to_yaml(self) -> str:
         """The recipe written out: network and all, nothing left to a catalogue or a default."""
@@ -110,6 +110,13 @@ class Recipe:
             content["demand"] = self.demand.model_dump(mode="json", exclude_none=True)
         content |= {"training": self.training.model_dump(mode="json"), "evaluation": self.evaluation.model_dump(mode="json")}
         return yaml.safe_dump(content, sort_keys=False)
+
+
+class _InFull(yaml.SafeDumper):
+    """Writes a value wherever it stands, without anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
