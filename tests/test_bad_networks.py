@@ -125,6 +125,10 @@ BAD = {  # a mapping, and what one line of the message must say, in any order
         north("price", {"uniform": [0, 1], "seed": 0, "over": "prise"}),
         [NORTH, "price.over", "'prise'"],
     ),
+    "integers over another": (
+        north("price", {"integers": [0, 1], "seed": 0, "over": "holding_cost"}),
+        [NORTH, "price", "got over beside integers", "expected uniform"],
+    ),
     "draw over nothing": (
         put("store", {**STORE, "holding_cost": 0, "price": {"uniform": [0, 1], "seed": 0, "over": "holding_cost"}}, base=FAMILY),
         ["store", "price.over", "got 'holding_cost'", "is not 0"],

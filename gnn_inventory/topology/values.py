@@ -92,6 +92,8 @@ def _draw(
     if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
         problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
     for other in [other for other in _OTHERS if draw.get(other) is not None]:
+        if kind == "integers":
+            problems.append(f"{where}: {key}: got {other} beside integers, which stay whole; expected uniform or log_uniform")
         name = draw[other]
         numbers = [member.get(name) if isinstance(name, str) else None for member in members]
         if not all(isinstance(number, int | float) and (number or other == "times") for number in numbers):
