@@ -24,6 +24,12 @@ def layers(**changes):
     return build_network({**settings, "supplier_link": LINK, "link": LINK, **changes})
 
 
+def express(**changes):
+    settings = dict(family="express", depots=3, stores=12, quick=0.5, upstream=UPSTREAM, store=LOST)
+    parts = dict(upstream_link=LINK, store_link=LINK, express_link={"lead_time": 1, "unit_cost": 0.8})
+    return build_network({**settings, **parts, **changes})
+
+
 def tree(**changes):
     return gi.load_network("tree", **changes)
 
@@ -67,6 +73,23 @@ def test_branches_part_and_meet():
     assert nx.dag_longest_path_length(network, weight="") == 5  # head, two of a chain, hub, store
 
 
+def test_express_links_go_past_the_depots_and_cross_links_to_other_ones():
+    quick = [
+        len(express(seed=seed).in_edges(store)) == 2 for seed in range(40) for store in (f"store_{n:02d}" for n in range(12))
+    ]
+    assert abs(np.mean(quick) - 0.5) < 4 * (0.25 / 480) ** 0.5
+    network = express(quick=1.0, cross=1.0)
+    for number in range(12):
+        sources = set(network.predecessors(f"store_{number:02d}"))
+        assert {"plant", f"depot_{number % 3}"} < sources
+        assert len(sources) == 3  # and one of the two other depots
+    parsed = parse_network(network)
+    assert {link.unit_cost for (u, v), link in parsed.links.items() if u == "plant" and v.startswith("store")} == {0.8}
+    assert nx.dag_longest_path_length(network, weight="") == 3
+    assert nx.is_arborescence(express(quick=0.0))
+    assert len(express(depots=1, quick=0.0, cross=1.0).edges) == 14  # there is no other depot
+
+
 def test_random_acyclic_has_the_stated_depth_and_mean_degree():
     found = []
     for seed in range(30):
@@ -104,7 +127,7 @@ def test_sizes_degrees_and_lead_times_of_the_largest_real_chains():
     assert abs(np.mean(times) - 59 / np.log(60)) < 1.0
 
 
-@pytest.mark.parametrize("build", [random_acyclic, layers])
+@pytest.mark.parametrize("build", [random_acyclic, layers, express])
 def test_the_same_seed_gives_the_same_network(build):
     def written(network):
         return sorted(network.nodes(data=True)), sorted(network.edges(data=True))
@@ -130,6 +153,8 @@ def test_locations_that_ship_and_sell():
         (layers, {"sizes": [3, 0]}, "sizes"),
         (layers, {"sources": [2, 1]}, "sources"),
         (layers, {"sources": 2}, "sources: got 2; expected a list of integers"),
+        (express, {"quick": 1.5}, "quick: got 1.5; expected a number from 0 to 1"),
+        (express, {"stores": 2}, "stores: got 2; expected at least depots, 3"),
         (random_acyclic, {"hubs": "many"}, "hubs: got 'many'; expected a number"),
         (random_acyclic, {"locations": 4}, "locations: got 4; expected at least depth, 5"),
         (random_acyclic, {"sources": 0.5}, "sources: got 0.5; expected a number from 1 to 1000000"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from gnn_inventory.errors import InputError, Misfit, MisfitError, nearest, problem
 from gnn_inventory.topology.assembly import Template, assemble, group, links, members
-from gnn_inventory.topology.shapes import MOST, branches, layers, random_acyclic, tree
+from gnn_inventory.topology.shapes import MOST, branches, express, layers, random_acyclic, tree
 from gnn_inventory.topology.values import is_range
 
 __all__ = ["FAMILIES", "build_family"]
@@ -205,6 +205,7 @@ def random_warehouses(
 
 FAMILIES: dict[str, Callable[..., nx.DiGraph]] = {
     "branches": branches,
+    "express": express,
     "layers": layers,
     "many_warehouses": many_warehouses,
     "one_store": one_store,

@@ -15,7 +15,7 @@ from gnn_inventory.errors import Misfit, problem
 from gnn_inventory.topology.assembly import Attributes, Template, assemble, links, members, numbered
 from gnn_inventory.topology.values import is_range
 
-__all__ = ["MOST", "branches", "layers", "random_acyclic", "tree"]
+__all__ = ["MOST", "branches", "express", "layers", "random_acyclic", "tree"]
 
 Pairs = list[tuple[str, str]]
 MOST = 1_000_000
@@ -119,6 +119,53 @@ def branches(
     nodes = _locations(upstream_names, shops, upstream, store, selling, np.random.RandomState(seed), problems)
     attributes = links([upstream_link, store_link], [len(pairs), stores], problems)
     return assemble(nodes, pairs + [("hub", shop) for shop in shops], attributes, demand)
+
+
+def express(
+    *,
+    depots: int,
+    stores: int,
+    quick: float,
+    cross: float = 0.0,
+    upstream: Template,
+    store: Template,
+    upstream_link: Template,
+    store_link: Template,
+    express_link: Template,
+    selling: int = 0,
+    seed: int = 0,
+    demand: Template | None = None,
+    problems: list[str],
+) -> nx.DiGraph:
+    """supplier -> plant -> `depots` depots -> `stores` stores, some of which may also buy from the plant: dual sourcing.
+
+    Args:
+        depots: number of them; store i buys from depot i modulo their number.
+        stores: number of them.
+        quick: chance of each store to buy from the plant too, past its depot.
+        cross: chance of each store to buy from another depot too.
+        upstream_link: attributes of the links into the plant and the depots.
+        store_link: attributes of the links from depots to stores, the usual ones first, then those of `cross`.
+        express_link: attributes of the links from the plant to stores.
+    """
+    for key, value in (("quick", quick), ("cross", cross)):
+        if not 0 <= value <= 1:
+            problems.append(problem("express", key, value, "a number from 0 to 1"))
+    if stores < depots:
+        problems.append(Misfit(problem("express", "stores", stores, f"at least depots, {depots}")))
+    if problems:
+        return nx.DiGraph()
+    random = np.random.RandomState(seed)
+    above, shops = numbered("depot", depots), numbered("store", stores)
+    usual = [(above[place % depots], shop) for place, shop in enumerate(shops)]
+    others = random.randint(1, max(depots, 2), size=stores)
+    crossed = np.flatnonzero(random.random_sample(stores) < (cross if depots > 1 else 0.0))
+    usual += [(above[(place + others[place]) % depots], shops[place]) for place in crossed]
+    past = [("plant", shops[place]) for place in np.flatnonzero(random.random_sample(stores) < quick)]
+    nodes = _locations(["plant", *above], shops, upstream, store, selling, random, problems)
+    pairs = [("supplier", "plant"), *(("plant", depot) for depot in above), *usual, *past]
+    templates, counts = [upstream_link, store_link, express_link], [1 + depots, len(usual), len(past)]
+    return assemble(nodes, pairs, links(templates, counts, problems), demand)
 
 
 def random_acyclic(
