@@ -20,7 +20,8 @@ from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.recipe import load_recipe, scenario_source, with_settings
 from tests.test_cli import panel_recipe
 
-TINY = {"training.scenarios": [32], "training.batch": [16], "training.epochs": [2], "training.dev_scenarios": [8]}
+TINY = {f"training.{key}": [value] for key, value in {"scenarios": 32, "batch": 16, "epochs": 2, "dev_scenarios": 8}.items()}
+TINY |= {f"training.{key}": [value] for key, value in {"periods": 20, "warm_up": 8, "dev_periods": 20, "dev_warm_up": 8}.items()}
 SUITE = {
     "about": "a suite that runs in seconds",
     "minutes": 5,
@@ -277,10 +278,11 @@ def test_mistakes_of_a_suite_are_reported_at_once(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(suites()))
 def test_every_cell_of_a_suite_of_the_catalogue_has_its_recipe_and_its_networks(name):
-    suite = load_suite(name)
+    suite, networks = load_suite(name), set()
     for cell in suite.cells():
         recipe = load_recipe(cell.contender.recipe, cell.settings)
         assert recipe.training.seed == cell.seed
         for instance in cell.instances:
-            settings = [f"{key}={value}" for key, value in instance.items()]
-            parse_network(build_network(with_settings(network_mapping(suite.problems[cell.problem].network), settings)))
+            networks.add((suite.problems[cell.problem].network, *(f"{key}={value}" for key, value in instance.items())))
+    for name, *settings in networks:
+        parse_network(build_network(with_settings(network_mapping(name), settings)))

@@ -159,7 +159,7 @@ def test_the_slope_of_a_forecasting_policy_is_that_of_the_gradient(name):
 
 def test_the_forward_gradient_has_the_pathwise_one_as_its_mean():
     """Its error over n directions is |g| sqrt((P + 1) / n) by theory (E |v v' g|^2 = (P + 2) |g|^2)."""
-    batch, count = drawn(gi.one_warehouse(stores=6), 3, 12), 200
+    batch, count = drawn(gi.one_warehouse(stores=6), 3, 8), 200
     policy = fitted(gi.BaseStock(), batch)
     gradient(policy, batch, ONE_THREAD, gi.Training())
     exact = flat(policy)

@@ -94,7 +94,7 @@ def test_the_horizon_of_an_echelon_is_the_way_to_its_customers():
 
 
 def test_it_trains_and_comes_back_from_its_file(tmp_path):
-    settings = gi.Training(scenarios=32, periods=40, batch=16, epochs=3, learning_rate=0.05, dev_scenarios=8)
+    settings = gi.Training(scenarios=32, batch=16, epochs=2, learning_rate=0.05, dev_scenarios=8, dev_periods=40, dev_warm_up=20)
     for policy in (FixedQuantile(window=8), TransformedQuantile(window=8), NewsvendorQuantile(window=8)):
         result = gi.train(policy, shops(2), settings)
         save_policy(result.policy, tmp_path / "policy.safetensors")

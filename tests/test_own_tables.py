@@ -204,8 +204,7 @@ def test_constant_sales_are_all_served_at_the_least_cost(tmp_path, run, monkeypa
     assert base["cost"] == pytest.approx(-3.0 * 7.5, rel=0.02)
 
 
-@pytest.mark.parametrize("ending", [".pt2", ".onnx"])
-@pytest.mark.parametrize("survey_rounds", [0, 2])
+@pytest.mark.parametrize(("ending", "survey_rounds"), [(".pt2", 0), (".onnx", 2)])
 def test_an_exported_decision_gives_the_same_orders(ending, survey_rounds, tmp_path):
     network = parse_network(gi.many_warehouses())
     policy = gi.MessagePassing(width=8, rounds=1, slots=5, window=3, routes=1, survey_rounds=survey_rounds, seed=2)

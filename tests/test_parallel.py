@@ -126,13 +126,15 @@ def test_the_shares_of_a_batch_are_all_of_it():
         Processes(0, 3).need(2, "training.networks")
 
 
-def torchrun(count, *words, **options):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+def processes(count, *words, **options):
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)] if count > 1 else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*command, "-m", "gnn_inventory", *map(str, words)], env=environment, text=True, **options)
+    command = [sys.executable, *launcher, "-m", "gnn_inventory", *map(str, words)]
+    return subprocess.Popen(command, env=environment, text=True, **options)
 
 
-SMALL = "policy.width=8 training.periods=12 training.warm_up=4 training.epochs=5 training.scenarios=40 training.dev_scenarios=8 training.dtype=float64"
+SMALL = "policy.width=8 training.periods=12 training.warm_up=4 training.epochs=5 training.scenarios=40 training.dtype=float64 "
+SMALL += "training.dev_scenarios=8 training.dev_periods=12 training.dev_warm_up=4"
 RECIPES = {
     "one_warehouse": f"{SMALL} training.batch=10 training.relative=true",
     "any_one_warehouse": f"{SMALL} training.batch=12 training.networks=3 training.dev_networks=8",
@@ -144,9 +146,8 @@ def test_two_processes_train_as_one(tmp_path, recipe):
     """The same global batches: after 20 steps the parameters agree to 1e-5."""
     for count in (1, 2):
         settings = [word for setting in RECIPES[recipe].split() for word in ("--set", setting)]
-        run = torchrun(
-            count, "train", recipe, "-o", tmp_path / f"run{count}", *settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        words = ["train", recipe, "-o", tmp_path / f"run{count}", *settings]
+        run = processes(count, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         output, errors = run.communicate(timeout=300)
         assert run.returncode == 0, errors
         assert output.count("best dev cost") == 1, "the first process speaks alone"
@@ -160,18 +161,9 @@ def test_two_processes_train_as_one(tmp_path, recipe):
 
 def test_a_dead_process_ends_the_run_which_can_go_on(tmp_path):
     folder = tmp_path / "run"
-    words = [
-        "one_warehouse",
-        "-o",
-        folder,
-        "--set",
-        "training.epochs=500",
-        "--set",
-        "training.scenarios=64",
-        "--set",
-        "policy.width=8",
-    ]
-    run = torchrun(2, "train", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    settings = [word for setting in f"{SMALL} training.epochs=500".split() for word in ("--set", setting)]
+    words = ["one_warehouse", "-o", folder, *settings]
+    run = processes(2, "train", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not (folder / "checkpoint.safetensors").exists():
         assert run.poll() is None, run.communicate()[1]
         time.sleep(0.2)
@@ -180,7 +172,7 @@ def test_a_dead_process_ends_the_run_which_can_go_on(tmp_path):
     assert run.returncode != 0
     assert "SIGKILL" in errors or "Signal 9" in errors
     done = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["epoch"]
-    again = torchrun(2, "train", *words, "--resume", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    again = processes(2, "train", *words, "--resume", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while len(RunFolder(folder).metrics()) <= done:
         assert again.poll() is None, again.communicate()[1]
         time.sleep(0.2)

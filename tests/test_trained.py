@@ -36,6 +36,7 @@ def test_it_is_near_the_exact_optimum_of_a_chain_and_below_what_training_starts_
 
 def test_a_name_stands_for_a_run_folder(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gnn_inventory.training.coverage.DRAWN", 16)
     assert "any-0" in run("list")[1].split("trained policies:")[1]
     code, out, _ = run("evaluate", "any-0", "--network", "tree", "--scenarios", 4, "--periods", 30, "--warm-up", 20, "--json")
     assert code == 0

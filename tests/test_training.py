@@ -49,9 +49,9 @@ def test_the_same_recipe_gives_the_same_bits(quick, tmp_path):
     assert files(tmp_path / "a")["policy.safetensors"] != files(tmp_path / "c")["policy.safetensors"]
 
 
-@pytest.mark.parametrize("average", ["0", "0.9"])
+@pytest.mark.parametrize("average", ["0.9"])
 def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(quick, tmp_path, average):
-    settings = ["--set", "training.epochs=8", "--set", "training.scenarios=512", "--set", f"training.average={average}"]
+    settings = ["--set", "training.epochs=6", "--set", "training.scenarios=256", "--set", f"training.average={average}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen([*COMMAND, "train", str(quick), "-o", str(killed), *settings], env=environment)
@@ -62,7 +62,7 @@ def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 3 <= (killed / "metrics.jsonl").read_text().count("\n") < 8
+    assert 3 <= (killed / "metrics.jsonl").read_text().count("\n") < 6
     subprocess.run([*COMMAND, "train", str(quick), "-o", str(killed), *settings, "--resume"], env=environment, check=True)
     subprocess.run([*COMMAND, "train", str(quick), "-o", str(whole), *settings], env=environment, check=True)
     assert files(killed) == files(whole)
@@ -102,9 +102,9 @@ def test_base_stock_finds_the_newsvendor_level():
 
 def test_a_short_training_beats_ordering_the_mean_demand():
     network = gi.one_warehouse()
-    before = gi.evaluate(gi.MessagePassing(width=16), network, scenarios=128, periods=100, warm_up=60)
-    settings = gi.Training(scenarios=512, batch=64, epochs=6, learning_rate=5e-3, dev_scenarios=64)
-    after = gi.evaluate(gi.train(gi.MessagePassing(width=16), network, settings).policy, network, 128, 100, 60)
+    before = gi.evaluate(gi.MessagePassing(width=8), network, scenarios=64, periods=100, warm_up=60)
+    settings = gi.Training(scenarios=192, batch=32, epochs=4, learning_rate=1e-2, dev_scenarios=32)
+    after = gi.evaluate(gi.train(gi.MessagePassing(width=8), network, settings).policy, network, 64, 100, 60)
     assert after.cost_per_store < 6.5  # ordering up to the mean over the lead time costs about 7
     assert after.cost_per_store < before.cost_per_store
 

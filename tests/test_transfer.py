@@ -31,6 +31,12 @@ def recipe(networks, name="trained"):
     return recipe_of({"networks": networks, "policy": policy, "training": TRAINING}, name, "trained.yaml")
 
 
+@pytest.fixture(autouse=True)
+def few_networks(monkeypatch):
+    """By few it is known what a distribution covers: these are drawn for every call, and small ones vary little."""
+    monkeypatch.setattr("gnn_inventory.training.coverage.DRAWN", 24)
+
+
 @pytest.fixture
 def run(tmp_path):
     folder = RunFolder(tmp_path / "run")
