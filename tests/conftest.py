@@ -4,9 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from gnn_inventory import load_recipe
 from gnn_inventory.cli import main
+from gnn_inventory.training.recipe import Recipe
 
 QUICK = {
     "network": "one_warehouse",
@@ -49,3 +52,22 @@ def run(monkeypatch, capsys):
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def tiny(tmp_path: Path):
+    """A recipe of the catalogue, cut to one epoch of one step."""
+
+    def cut(name: str, *changes: str) -> Recipe:
+        size = ["scenarios=8", "batch=8", "epochs=1", "dev_scenarios=12", "networks=2", "dev_networks=12"]
+        settings = [f"training.{setting}" for setting in size]
+        if name.startswith("favorita"):
+            random = torch.Generator().manual_seed(0)
+            torch.save(torch.randint(0, 50, (8, 21, 171), generator=random).float(), tmp_path / "sales.pt")
+            settings.append(f"demand.panel={tmp_path / 'sales.pt'}")
+        else:
+            length = 24 if "serial" in name else 12  # until something that was ordered upstream is with a customer
+            settings += [f"training.periods={length}", "training.warm_up=2"]
+        return load_recipe(name, [*settings, *changes])
+
+    return cut
