@@ -50,10 +50,11 @@ def test_the_same_recipe_gives_the_same_bits(quick, tmp_path):
 
 
 def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(quick, tmp_path):
-    settings = ["--set", "training.epochs=6", "--set", "training.scenarios=256", "--set", "training.average=0.9"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    settings = ["training.epochs=6", "training.scenarios=256", "training.average=0.9"]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = subprocess.Popen([*COMMAND, "train", str(quick), "-o", str(killed), *settings], env=environment)
+    words = ["train", str(quick), "-o", str(killed), *(word for setting in settings for word in ("--set", setting))]
+    process = subprocess.Popen([*COMMAND, *words], env=environment)
     deadline = time.monotonic() + 120
     while not (killed / "metrics.jsonl").exists() or (killed / "metrics.jsonl").read_text().count("\n") < 3:
         assert time.monotonic() < deadline
@@ -62,8 +63,9 @@ def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 3 <= (killed / "metrics.jsonl").read_text().count("\n") < 6
-    subprocess.run([*COMMAND, "train", str(quick), "-o", str(killed), *settings, "--resume"], env=environment, check=True)
-    subprocess.run([*COMMAND, "train", str(quick), "-o", str(whole), *settings], env=environment, check=True)
+    recipe = gi.load_recipe(quick, settings)
+    gi.train_recipe(recipe, RunFolder(killed), resume=True)
+    gi.train_recipe(recipe, RunFolder(whole))
     assert files(killed) == files(whole)
     assert without_seconds(killed) == without_seconds(whole)
 
