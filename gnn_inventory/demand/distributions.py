@@ -69,7 +69,8 @@ class SyntheticDemand(ScenarioSource):
         for row_block, rows, in_rows in blocks(first, last):
             for period_block, columns, in_columns in blocks(start, start + periods):
                 random = generator(*self._key, 0, row_block, period_block)
-                noise = torch.randn(BLOCK, BLOCK, len(self._columns), dtype=torch.float64, generator=random)
+                # the first rows of a block: torch fills a tensor from the front
+                noise = torch.randn(in_rows.stop, BLOCK, len(self._columns), dtype=torch.float64, generator=random)
                 drawn = self._values(noise[in_rows, in_columns])
                 demand[rows, columns, self._columns] = drawn
         mean = self.graph.mean_demand.unsqueeze(0)
