@@ -48,7 +48,7 @@ class TrainingError(GnnInventoryError):
 
 def problem(where: str, field: str, got: object, expected: str) -> str:
     """One line: where, which field, what it holds, what was expected and hence what to do."""
-    text = repr(got)
+    text = " ".join(repr(got).split())
     if len(text) > 60:
         text = text[:57] + "..."
     return f"{where}: {field}: got {text}; expected {expected}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,24 @@ import yaml
 
 from gnn_inventory.errors import InputError, UsageError
 
-__all__ = ["read_yaml", "replace_file", "write_text"]
+__all__ = ["dump_yaml", "parse_yaml", "read_text", "read_yaml", "replace_file", "write_text"]
+
+FLOAT = re.compile(r"[-+]?((\d+\.\d*|\.\d+)(e[-+]?\d+)?|\d+e[-+]?\d+|\.inf)|\.nan", re.IGNORECASE)
+PLAIN = {
+    "bool": (re.compile(r"true|false", re.IGNORECASE), "tTfF"),
+    "int": (re.compile(r"[-+]?(0|[1-9]\d*)"), "-+0123456789"),
+    "float": (FLOAT, "-+.0123456789"),
+}
+"""What is no text without quotes, and how it may begin. As in YAML 1.2, `NO` and `0042` are names and 1e-3 is a number."""
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice: YAML would keep the last one in silence."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, text) for tag, text in tried if tag.rpartition(":")[2] not in PLAIN]
+        for first, tried in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -33,6 +47,28 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that also puts in quotes what `_Loader` takes for a number."""
+
+
+class _InFull(_Dumper):
+    """Writes a value wherever it stands, without anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+for kind, (text, beginnings) in PLAIN.items():
+    whole = re.compile(f"^(?:{text.pattern})$", text.flags)
+    for either in (_Loader, _Dumper, _InFull):
+        either.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", whole, list(beginnings))
+
+
+def dump_yaml(content: Any, in_full: bool = False) -> str:
+    """Plain values as YAML, in their order; `in_full` writes out what stands several times, which else has an anchor."""
+    return str(yaml.dump(content, Dumper=_InFull if in_full else _Dumper, sort_keys=False))
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -83,11 +119,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, or one clear line about why not."""
+    """The text of a file in UTF-8, without a byte order mark, or one clear line about why not."""
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; expected a file")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:

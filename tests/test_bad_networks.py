@@ -4,6 +4,7 @@ import copy
 import re
 
 import networkx as nx
+import numpy as np
 import pytest
 
 import gnn_inventory as gi
@@ -201,6 +202,15 @@ def test_graphs_made_in_python():
         parse_network(nx.DiGraph())
     with pytest.raises(InputError, match="two nodes have this name"):
         parse_network(twins)
+    mistaken = build_network(GOOD)
+    mistaken.nodes["supplier"]["kind"] = "Supplier"
+    mistaken.edges["supplier", "hub"]["lead_time"] = np.True_
+    with pytest.raises(InputError) as mistakes:
+        parse_network(mistaken)
+    assert [line.partition(": ")[2] for line in mistakes.value.problems] == [
+        "node 'supplier': kind: got 'Supplier'; did you mean 'supplier'? one of: location, supplier",
+        "link 'supplier' -> 'hub': lead_time: got np.True_; expected a number",
+    ]
 
 
 def test_a_file_with_five_mistakes_reports_all_five(tmp_path):
@@ -245,7 +255,7 @@ def test_mistakes_within_nodes_and_links_are_told_beside_those_of_their_names():
         "link 3: from: missing",
         "node 'store': holding_cost: got -1.0; expected a number >= 0",
         "link 'supplier' -> 'store': lead_time: got 0",
-        "node 'supplier': kind: got 'suplier'",
+        "node 'supplier': kind: got 'suplier'; did you mean 'supplier'?",
     ):
         assert sum(words in line for line in told) == 1, (words, told)
     assert not any("'stroe'" in line and "unknown node" not in line for line in told)

@@ -31,6 +31,11 @@ south,,1.1,,7,backlogged,,,,4.0
 LINKS = "from,to,lead_time,unit_cost\nsupplier,warehouse,3,0.5\nwarehouse,7,2,\nwarehouse,south,1,\n"
 
 
+GRAPHML = (
+    """<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="directed">{nodes}{links}</graph></graphml>"""
+)
+
+
 def flat(values, prefix=""):
     """Nested attributes as dotted ones."""
     found = {}
@@ -107,11 +112,37 @@ def test_a_recipe_may_name_a_folder_of_tables(network, tmp_path):
         (NODES, LINKS.replace(",south,1,", ",south,1.5,"), "lead_time: got 1.5"),
         (NODES.replace("holding_cost", "holding_cots"), LINKS, "unknown key 'holding_cots'"),
         (NODES.replace(",kind,", ",kind,demand,").replace("7,,1.0", "7,,steady,1.0"), LINKS, "another number of cells"),
+        (
+            NODES.replace("\n", ",demand\n", 1).replace("4.0\n", "4.0,panel\n"),
+            LINKS,
+            "line 5: demand: stands beside another value",
+        ),
+        (NODES.replace(",kind", ",demand,kind").replace("south,", "south,panel,"), LINKS, "demand.poisson.mean: stands beside"),
+        (NODES.replace("7,,1.0", "\n\n7,1.0"), LINKS, "nodes.csv, line 6: got another number of cells"),
+        (NODES.replace("warehouse,,0.3", '"ware\nhouse",,0.3,0'), LINKS, "nodes.csv, line 3: got another number of cells"),
+        (NODES + '"' + "x" * 200_000, LINKS, "nodes.csv, after line 5: not readable as a table: field larger than"),
     ],
 )
 def test_mistakes_in_tables(tmp_path, nodes, links, message):
     with pytest.raises(InputError, match=message):
         parse_network(gi.load_network(tables(tmp_path / "two", nodes, links)))
+
+
+def test_lines_that_are_well_formed_are_checked_beside_those_that_are_not(tmp_path):
+    nodes = NODES.replace("underage_cost", "holding_cost", 1).replace("0.3", "-0.3") + "east,1\n"
+    with pytest.raises(InputError) as error:
+        gi.load_network(tables(tmp_path / "two", nodes, LINKS.replace("7,2", "7,0")))
+    told = [line.removeprefix(f"{tmp_path}/two") for line in str(error.value).splitlines()]
+    assert told[:2] == [
+        "/nodes.csv: column 'holding_cost' stands twice; expected it once",
+        "/nodes.csv, line 6: got another number of cells than the 10 of its first line",
+    ]
+    assert any("link 'warehouse' -> '7': lead_time: got 0; expected a number >= 1" in line for line in told[2:])
+
+
+def test_lines_of_commas_alone_are_left_out(tmp_path):
+    network = gi.load_network(tables(tmp_path / "two", NODES + ",,,,,,,,,\n", LINKS + ",,,\n"))
+    assert len(parse_network(network).nodes) == 4
 
 
 @pytest.mark.parametrize(
@@ -126,6 +157,30 @@ def test_mistakes_in_tables(tmp_path, nodes, links, message):
             "a.json",
             '{"directed": true, "nodes": [{"id": "a"}, {"id": "b"}], "links": [{"source": "a", "target": "b"}, {"source": "a", "target": "b"}]}',
             "a.json: link 'a' -> 'b' stands twice",
+        ),
+        ("a.json", '{"directed": true, "nodes": [{"id": "1"}, {"id": 1}], "edges": []}', "a.json: node '1' stands twice"),
+        ("a.json", '{"directed": true, "directed": true}', "a.json: key 'directed' stands twice between the same braces"),
+        ("a.json", '{"nodes": ' + "[" * 100_000, "a.json: nested too deeply"),
+        (
+            "a.json",
+            '{"directed": true, "nodes": [{"id": "store"}], "edges": [{"source": "stroe", "target": "store"}]}',
+            "a.json: link to or from 'stroe': unknown node; did you mean 'store'",
+        ),
+        (
+            "a.json",
+            '{"directed": true, "nodes": [{"id": "a"}, {"id": "b"}], "edges": [{"source": "a", "target": "b", "from": "b"}]}',
+            "link 'a' -> 'b': unknown key 'from'; a link's ends are its nodes",
+        ),
+        ("a.graphml", GRAPHML.format(nodes='<node id="1"/><node id="1"/>', links=""), "a.graphml: node '1' stands twice"),
+        (
+            "a.graphml",
+            GRAPHML.format(nodes='<node id="1"/>', links='<edge source="1" target="7"/>'),
+            "link to or from '7': unknown node",
+        ),
+        (
+            "a.graphml",
+            GRAPHML.format(nodes='<node id="1"/><node id="2"/>', links='<edge source="1" target="2"/>' * 2),
+            "got MultiDiGraph .'1' -> '2' stands twice.; expected a directed graph",
         ),
         ("nodes.csv", "name\na\n", "is one table; expected a folder that holds nodes.csv and links.csv"),
         ("a.json", '{"directed": false, "nodes": [{"id": "a"}], "edges": []}', "got Graph; expected a directed graph"),
@@ -148,6 +203,45 @@ def test_what_a_graph_editor_adds_is_left_out(network, tmp_path):
     file = as_graphml(edited, tmp_path)
     assert parse_network(gi.load_network(file)).nodes == parse_network(network).nodes
     assert parse_network(gi.load_network(file)).links == parse_network(network).links
+
+
+KEYS = {
+    "node": ("kind", "holding_cost", "unmet_demand", "demand.poisson.mean", "description", "url"),
+    "edge": ("lead_time", "description"),
+}
+KEYS["edge"] += ("weight", "Edge Label", "Edge Id")
+KINDS = {"holding_cost": "double", "demand.poisson.mean": "double", "lead_time": "int", "weight": "double"}
+VALUES = {
+    "supplier": {"kind": "supplier", "description": "where goods enter", "url": ""},
+    "store": {"holding_cost": "1.0", "unmet_demand": "lost", "demand.poisson.mean": "4.0", "url": "map.html"},
+    "link": {"lead_time": "2", "weight": "1.0", "Edge Label": "", "Edge Id": "0", "description": "by ship"},
+}
+
+
+def test_what_yed_and_gephi_write_beside_a_network_is_left_out(tmp_path):
+    """Keys as these programs declare them: text of nodes, links and the graph, weights and labels of links."""
+    text = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
+    text += '<key attr.name="Beschreibung" attr.type="string" for="graph" id="d0"/><key attr.name="Description" attr.type="string" for="graph" id="d1"/>'
+    for place, names in KEYS.items():
+        for name in names:
+            text += f'<key attr.name="{name}" attr.type="{KINDS.get(name, "string")}" for="{place}" id="{place} {name}"/>'
+    text += '<graph edgedefault="directed" id="G"><data key="d0"/><data key="d1">made by hand</data>'
+    for place, (name, values) in zip(("node", "node", "edge"), VALUES.items(), strict=True):
+        ends = 'id="e0" source="supplier" target="store"' if place == "edge" else f'id="{name}"'
+        cells = (f'<data key="{place} {key}">{value}</data>' for key, value in values.items())
+        text += f"<{place} {ends}>{''.join(cells)}</{place}>"
+    (tmp_path / "drawn.graphml").write_text(text + "</graph></graphml>")
+    network = parse_network(gi.load_network(tmp_path / "drawn.graphml"))
+    assert network.location("store").holding_cost == 1.0
+    assert network.links["supplier", "store"].lead_time == 2
+
+
+def test_a_network_of_a_family_is_read_back_from_what_networkx_writes(tmp_path):
+    network = gi.one_warehouse(stores=2)
+    (tmp_path / "made.json").write_text(json.dumps(nx.node_link_data(network, edges="edges")))
+    read = gi.load_network(tmp_path / "made.json")
+    assert parse_network(read).nodes == parse_network(network).nodes
+    assert parse_network(read).links == parse_network(network).links
 
 
 def test_a_folder_without_tables_is_refused(tmp_path):

@@ -98,6 +98,11 @@ def test_distributions_are_mapped(tmp_path, kind, expected):
     ("changes", "message"),
     [
         ({"shipment_lead_time": 1}, r"node '1': shipment_lead_time: got 1; expected at least 2"),
+        ({"name": "2"}, r"node '2' stands 2 times; expected a name of its own"),
+        ({"name": "external supplier"}, r"node 'external supplier': so is called here where goods enter"),
+        ({"demand_source": "N"}, r"node '1': demand_source: got 'N'; expected a mapping"),
+        ({"disruption_process": [1]}, r"node '1': disruption_process: got \[1\]; expected a mapping"),
+        ({"local_holding_cost": None, "echelon_holding_cost": 2}, r"node '1': echelon_holding_cost: got 2 alone; expected local"),
         ({"order_lead_time": 1}, r"node '1': order_lead_time: got 1; an order that travels"),
         ({"_predecessor_indices": [2, 3]}, r"node '1': got 2 predecessors.*assembly cannot be mapped"),
         ({"_successor_indices": [2]}, r"node '1': got demand and successors"),

@@ -188,6 +188,9 @@ def test_the_file_of_the_design_loads(tmp_path):
     np.testing.assert_array_equal(network.correlation, [[1.0, 0.5], [0.5, 1.0]])
 
 
+STORE = {"unmet_demand": "lost", "demand": {"poisson": {"mean": 2.0}}}
+
+
 def test_numbers_of_numpy_are_numbers(tmp_path):
     network = nx.DiGraph()
     network.add_node("supplier", kind="supplier")
@@ -195,6 +198,38 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     network.add_edge("supplier", "store", lead_time=np.int64(2))
     gi.save_network(network, tmp_path / "numpy.yaml")
     assert_same(parse_network(gi.load_network(tmp_path / "numpy.yaml")), parse_network(network))
+
+
+def test_sizes_draws_and_matrices_may_be_of_numpy():
+    made = gi.one_warehouse(stores=np.int64(2), demand={"correlation": np.array([[1.0, 0.5], [0.5, 1.0]])})
+    stated = gi.one_warehouse(stores=2, demand={"correlation": [[1.0, 0.5], [0.5, 1.0]]})
+    assert_same(parse_network(made), parse_network(stated))
+    drawn = gi.one_store(store={**STORE, "holding_cost": {"uniform": np.array([1, 2]), "seed": np.int64(3)}})
+    plain = gi.one_store(store={**STORE, "holding_cost": {"uniform": [1, 2], "seed": 3}})
+    assert_same(parse_network(drawn), parse_network(plain))
+
+
+def test_names_in_yaml_are_what_is_written(tmp_path):
+    """In YAML 1.1 NO is a truth value and 0042 is 34; here both are names, and what is no text is to be put in quotes."""
+    text = "nodes:\n  0042: {kind: supplier}\n  NO: {holding_cost: 1e-3, unmet_demand: lost, demand: {poisson: {mean: 2}}}\n"
+    (tmp_path / "named.yaml").write_text(text + "links:\n  - {from: 0042, to: NO, lead_time: 1}\n")
+    network = gi.load_network(tmp_path / "named.yaml")
+    assert parse_network(network).location("NO").holding_cost == 0.001
+    gi.save_network(nx.relabel_nodes(network, {"0042": "1e3", "NO": "true"}), tmp_path / "saved.yaml")
+    assert list(parse_network(gi.load_network(tmp_path / "saved.yaml")).nodes) == ["1e3", "true"]
+    (tmp_path / "named.yaml").write_text(text.replace("NO", "1.50") + "links:\n  - {from: 0042, to: true, lead_time: 1}\n")
+    with pytest.raises(InputError) as mistakes:
+        gi.load_network(tmp_path / "named.yaml")
+    assert "node 1.5: got no text as its name; write the name in quotes" in str(mistakes.value)
+    assert "link 1: to: got True; expected the name of a node, in quotes" in str(mistakes.value)
+
+
+def test_what_is_not_valid_is_not_saved(tmp_path):
+    network = gi.one_store()
+    network.edges["supplier", "store"]["from"] = "supplier"
+    with pytest.raises(InputError, match="unknown key 'from'"):
+        gi.save_network(network, tmp_path / "network.yaml")
+    assert not (tmp_path / "network.yaml").exists()
 
 
 def test_a_network_is_saved_under_a_name_by_which_it_is_read(tmp_path):

@@ -58,6 +58,7 @@ def test_a_chain_is_cut_where_it_assembles(tmp_path):
         ({"links": [*LINKS, ["Dist", "Manuf"]]}, r"links go in a circle \((Manuf -> Dist|Dist -> Manuf)\)"),
         ({"links": [*LINKS, ["Dist", "Dist"]]}, r"links go in a circle \(Dist\)"),
         ({"links": [*LINKS, LINKS[-1]]}, r"chain 07: link 'Dist' -> 'Retail_2' stands twice"),
+        ({"stages": [*STAGES, ["supplier", *STAGES[0][1:]]]}, r"stage 'supplier': so is called here where goods enter"),
         ({"stages": [*STAGES, STAGES[0]]}, r"chain 07: stage 'Part_1' stands twice"),
         (
             {"stages": [*STAGES[:5], [*STAGES[5][:5], 95, 3.0]]},

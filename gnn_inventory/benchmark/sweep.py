@@ -155,8 +155,6 @@ def _space(vary: Sequence[str]) -> dict[str, tuple[str, list[Any]]]:
         key, _, value = text.partition("=")
         stated = parse_yaml(value, f"--vary {text}")
         kind, values = next(iter(stated.items())) if isinstance(stated, dict) and len(stated) == 1 else ("", None)
-        if isinstance(values, list) and kind in ("uniform", "log_uniform"):
-            values = [_number(item) for item in values]
         if key.startswith(JUDGING):
             problems.append(
                 f"--vary {text}: dev costs of different {key} cannot be compared; expected it by --set, the same for all"
@@ -171,14 +169,6 @@ def _space(vary: Sequence[str]) -> dict[str, tuple[str, list[Any]]]:
     if problems or not found:
         raise InputError(problems or ["sweep: nothing varies; expected at least one --vary key=range"])
     return found
-
-
-def _number(value: Any) -> Any:
-    """A number that YAML takes for text, such as 1e-3, as one."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _is_range(kind: str, values: list[Any]) -> bool:

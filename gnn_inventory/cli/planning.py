@@ -39,9 +39,7 @@ def draft(
     force: Force = False,
 ) -> None:
     """Write a recipe for a network and its sales, to look at, to edit and to train."""
-    import yaml
-
-    from gnn_inventory.files import write_text
+    from gnn_inventory.files import dump_yaml, write_text
     from gnn_inventory.planning.draft import draft_recipe
     from gnn_inventory.topology.catalogue import network_mapping
     from gnn_inventory.topology.readers import read_tables
@@ -60,7 +58,7 @@ def draft(
     if len(named) != 4:
         raise UsageError(f"--columns: got {len(named)} names; expected four: of item, location, period and sales")
     content, said = draft_recipe(mapping, sales.absolute(), [name.strip() for name in named], season, clamp)
-    write_text(output, yaml.safe_dump(content, sort_keys=False))
+    write_text(output, dump_yaml(content))
     for line in said:
         print(f"  {line}")
     print(f"{output}: train it: gnn-inventory train {output} -o RUN")

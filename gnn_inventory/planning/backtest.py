@@ -11,7 +11,8 @@ from gnn_inventory.evaluation import EvaluationResult, evaluate_on, interval
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.planning.draft import on_panel, split_by_time
 from gnn_inventory.policies.base import Policy
-from gnn_inventory.topology.catalogue import build_network, explicit_mapping
+from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.topology.network import is_panel
 from gnn_inventory.training.hdpo import hdpo
 from gnn_inventory.training.recipe import Recipe, recipe_of, scenario_source

@@ -8,7 +8,8 @@ from typing import Any
 from gnn_inventory.demand.panel_files import COLUMNS, SalesPanel, load_panel
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.topology.catalogue import build_network, explicit_mapping
+from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.recipe import recipe_of
 

@@ -1,24 +1,22 @@
 """Networks by name or file: YAML <-> `networkx.DiGraph`, other formats in, and the catalogue that comes with the package."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
-import numpy as np
-import yaml
 
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
-from gnn_inventory.files import read_yaml, write_text
+from gnn_inventory.files import dump_yaml, read_yaml, write_text
+from gnn_inventory.topology.explicit import explicit_mapping, explicit_network
 from gnn_inventory.topology.families import FAMILIES, build_family
-from gnn_inventory.topology.network import GRAPH_KEYS, members_of
+from gnn_inventory.topology.network import parse_network
 from gnn_inventory.topology.readers import FORMATS, LINKS, NODES, PARTED, is_tables, read_tables
+from gnn_inventory.topology.values import in_plain_types
 
 __all__ = [
     "build_network",
     "catalogue",
-    "explicit_mapping",
     "load_network",
     "locate",
     "locate_in",
@@ -112,7 +110,7 @@ def build_network(mapping: Mapping[str, Any]) -> nx.DiGraph:
     Attributes are checked later, where the network is used (`parse_network`), so that mistakes of a file and of a graph made
     in Python read the same.
     """
-    content = deepcopy(dict(mapping))
+    content = in_plain_types(mapping)
     name = str(content.pop("name", "network"))
     source = content.pop("source", None)
     if "family" in content:
@@ -121,7 +119,7 @@ def build_network(mapping: Mapping[str, Any]) -> nx.DiGraph:
             raise InputError(problem(name, "family", family, f"one of: {', '.join(FAMILIES)}"))
         network = build_family(family, content, name)
     else:
-        network = _explicit(content, name)
+        network = explicit_network(content, name)
     network.graph["name"] = name
     if source is not None:
         network.graph["source"] = source
@@ -132,72 +130,13 @@ def save_network(network: nx.DiGraph, path: str | Path) -> None:
     """Write a network as YAML, with its nodes and links written out.
 
     Raises:
+        InputError: the network is not valid, with every mistake.
         UsageError: the file's name ends otherwise than in .yaml or .yml, by which it is read again.
     """
     if Path(path).suffix not in (".yaml", ".yml"):
         raise UsageError(problem(str(path), "ending", Path(path).suffix, "one of: .yaml, .yml"))
-    write_text(Path(path), yaml.safe_dump(explicit_mapping(network), sort_keys=False))
-
-
-def explicit_mapping(network: nx.DiGraph) -> dict[str, Any]:
-    """The mapping that `build_network` turns into the same network."""
-    graph = {key: network.graph[key] for key in GRAPH_KEYS if key in network.graph and key != "family"}
-    nodes = {str(node): attributes for node, attributes in network.nodes(data=True)}
-    links = [{"from": str(u), "to": str(v), **attributes} for u, v, attributes in network.edges(data=True)]
-    return _plain({"name": "network", **graph, "nodes": nodes, "links": links})
-
-
-def _plain(value: Any) -> Any:
-    """A value in YAML's own types: numpy's numbers as Python's, tuples as lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value
-
-
-def _explicit(content: dict[str, Any], name: str) -> nx.DiGraph:
-    """A network from `nodes` and `links`."""
-    valid = {"name", "source", "demand", "nodes", "links", "family"}
-    problems = [f"{name}: unknown key '{key}'; {nearest(str(key), valid)}" for key in content if key not in valid]
-    nodes, links = content.get("nodes") or {}, content.get("links") or []
-    if not isinstance(nodes, Mapping):
-        raise InputError([*problems, problem(name, "nodes", nodes, "a mapping of names to attributes")])
-    if not isinstance(links, list):
-        raise InputError([*problems, problem(name, "links", links, "a list of {from: ..., to: ..., lead_time: ...}")])
-    network = nx.DiGraph()
-    for node, attributes in nodes.items():
-        if str(node) in network:
-            problems.append(f"{name}: node '{node}': two nodes have this name; expected different names")
-        if isinstance(attributes, Mapping):
-            network.add_node(str(node), **{str(key): value for key, value in attributes.items()})
-        else:
-            problems.append(problem(f"{name}: node '{node}'", "attributes", attributes, "a mapping of keys to values"))
-    for number, link in enumerate(links, start=1):
-        ends = [link.get("from"), link.get("to")] if isinstance(link, Mapping) else [None, None]
-        for end, key in zip(ends, ("from", "to"), strict=True):
-            if end is not None and not isinstance(end, str | int):
-                problems.append(problem(f"{name}: link {number}", key, end, "the name of a node"))
-            elif end is None:
-                problems.append(f"{name}: link {number}: {key}: missing; expected the name of a node")
-            elif str(end) not in (names := [str(node) for node in nodes]):
-                problems.append(f"{name}: link {number}: {key}: unknown node '{end}'; {nearest(str(end), names)}")
-        if not all(isinstance(end, str | int) for end in ends):
-            continue
-        pair = str(ends[0]), str(ends[1])
-        if network.has_edge(*pair):
-            problems.append(f"{name}: link '{pair[0]}' -> '{pair[1]}': stands twice; expected one link between two nodes")
-        network.add_edge(*pair, **{str(key): value for key, value in link.items() if key not in ("from", "to")})
-    if problems:  # of what is named as it should be, the mistakes within as well
-        stated = {str(node) for node, attributes in nodes.items() if isinstance(attributes, Mapping)}
-        network.remove_nodes_from(set(network) - stated)
-        members_of(network, name, problems)
-        raise InputError(dict.fromkeys(problems))
-    if "demand" in content:
-        network.graph["demand"] = content["demand"]
-    return network
+    parse_network(network)
+    write_text(Path(path), dump_yaml(explicit_mapping(network)))
 
 
 def one_store(**parameters: Any) -> nx.DiGraph:

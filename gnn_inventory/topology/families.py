@@ -134,8 +134,8 @@ def many_warehouses(
     `lead_times` has a row per warehouse and a column per store: the link's lead time, or 0 where there is no link.
     `store_link` holds the other attributes of these links, row by row.
     """
-    rows = lead_times if isinstance(lead_times, Sequence) else []
-    if not rows or not all(isinstance(row, Sequence) and len(row) == len(rows[0]) and len(row) > 0 for row in rows):
+    rows = lead_times if isinstance(lead_times, list | tuple) else []
+    if not rows or not all(isinstance(row, list | tuple) and len(row) == len(rows[0]) and len(row) > 0 for row in rows):
         problems.append(problem("lead_times", "rows", lead_times, "rows of equal length, a row per warehouse"))
         return nx.DiGraph()
     if "lead_time" in (store_link or {}):

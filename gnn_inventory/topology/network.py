@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.topology.schema import Link, Location, NetworkDemand, Panel, Strict, Supplier
-from gnn_inventory.topology.values import spread
+from gnn_inventory.topology.values import in_plain_types, spread
 from gnn_inventory.topology.wording import problems_of
 
 __all__ = ["Network", "check_network", "is_panel", "members_of", "parse_network"]
 
 GRAPH_KEYS = ("name", "source", "demand", "family")
+KINDS = ("supplier", "location")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,11 @@ def members_of(
         if str(node) in seen:
             problems.append(f"{where}: two nodes have this name; expected different names")
         seen.add(str(node))
-        supplier = isinstance(attributes, dict) and attributes.get("kind") == "supplier"
+        kind = attributes.get("kind", "location") if isinstance(attributes, dict) else "location"
+        if kind not in KINDS:
+            problems.append(f"{where}: kind: got {kind!r}; {nearest(str(kind).lower(), KINDS)}")
+            continue
+        supplier = kind == "supplier"
         parsed = _model(Supplier if supplier else Location, attributes, where, problems)
         if parsed is not None:
             nodes[str(node)] = parsed  # type: ignore[assignment]
@@ -141,8 +146,9 @@ def _shape_problems(network: nx.DiGraph, name: str) -> list[str]:
     if network.number_of_nodes() == 0:
         return [f"{name}: nodes: got none; expected at least one supplier and one location"]
     problems = []
-    suppliers = [node for node, kind in network.nodes(data="kind") if kind == "supplier"]
-    if not suppliers:
+    suppliers = {node: None for node, kind in network.nodes(data="kind") if kind == "supplier"}  # in order
+    told = all(kind in KINDS for _, kind in network.nodes(data="kind", default="location"))  # else who supplies is unknown
+    if told and not suppliers:
         problems.append(f"{name}: got no supplier; expected at least one node with 'kind: supplier', where goods enter")
     for source, target in network.edges:
         if source == target:
@@ -153,6 +159,8 @@ def _shape_problems(network: nx.DiGraph, name: str) -> list[str]:
     for cycle in _cycles(loops):
         path = " -> ".join(f"'{node}'" for node in [*cycle, cycle[0]])
         problems.append(f"{name}: cycle {path}: networks are acyclic; remove one of these links")
+    if not told:
+        return problems
     reachable: set[Hashable] = set(suppliers)
     for supplier in suppliers:
         reachable |= nx.descendants(network, supplier)
@@ -180,7 +188,7 @@ def _correlation(value: Any, customers: int, name: str, problems: list[str]) -> 
         problems.append(problem(name, "demand", value, "a mapping, such as {correlation: 0.5}"))
         return None
     try:
-        parsed = NetworkDemand.model_validate(value)
+        parsed = NetworkDemand.model_validate(in_plain_types(value))
     except ValidationError as error:
         problems += problems_of(error, NetworkDemand, f"{name}: demand")
         return None

@@ -8,15 +8,17 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree import ElementTree
 
 import networkx as nx
 
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.files import read_text
+from gnn_inventory.topology.explicit import explicit_mapping, mistakes_within
 from gnn_inventory.topology.stockpyl import is_stockpyl, stockpyl_mapping
 from gnn_inventory.topology.willems import read_willems
 
@@ -24,7 +26,8 @@ __all__ = ["FORMATS", "NODES", "LINKS", "PARTED", "is_tables", "read_graphml", "
 
 NODES, LINKS = "nodes.csv", "links.csv"
 """The two tables of a folder that is a network."""
-EDITORS = ("id", "label", "shape_type", "x", "y", "z", "r", "g", "b", "color", "size")
+EDITORS = {"id", "label", "description", "url", "shape_type", "x", "y", "z", "r", "g", "b", "color", "size"}
+EDITORS |= {"weight", "edgelabel", "Edge Label", "Edge Id", "edge id"}
 """What graph editors (yEd, Gephi) add to nodes and links in GraphML."""
 
 
@@ -37,22 +40,29 @@ def read_tables(nodes_file: Path, links_file: Path) -> dict[str, Any]:
     """A table of nodes (a column `name`) and one of links (columns `from` and `to`); an empty cell is not given.
 
     Raises:
-        InputError: a column or name is missing, or a node or column stands twice.
+        InputError: a column or name is missing, or a node, column or attribute stands twice; then with what else is wrong in the
+            lines that are well formed.
     """
     problems: list[str] = []
-    rows = _rows(nodes_file, ["name"], problems)
-    links = _rows(links_file, ["from", "to"], problems)
-    nodes: dict[str, Any] = {}
-    for number, row in enumerate(rows, start=2):
+    rows, nodes = _rows(nodes_file, ["name"], problems), {}
+    for where, row in rows:
         name = str(row.pop("name", ""))
         if not name:
-            problems.append(f"{nodes_file}, line {number}: name: missing; expected the name of a node")
-        elif name in nodes:
-            problems.append(f"{nodes_file}, line {number}: node '{name}' stands twice; expected one line per node")
-        nodes[name] = _nested(row)
+            problems.append(f"{where}: name: missing; expected the name of a node")
+            continue
+        if name in nodes:
+            problems.append(f"{where}: node '{name}' stands twice; expected one line per node")
+        nodes[name] = _nested(row, where, problems)
+    complete = not problems
+    rows = _rows(links_file, ["from", "to"], problems)
+    links = [_nested(row, where, problems) for where, row in rows]
     if problems:
-        raise InputError(problems)
-    return {"nodes": nodes, "links": [_nested(row) for row in links]}
+        known = [
+            link for link in links if complete or {link.get("from"), link.get("to")} <= set(nodes)
+        ]  # others may be in bad lines
+        within = mistakes_within({"nodes": nodes, "links": known}, str(nodes_file.parent))
+        raise InputError(dict.fromkeys([*problems, *within]))
+    return {"nodes": nodes, "links": links}
 
 
 def read_graphml(path: Path) -> dict[str, Any]:
@@ -62,16 +72,24 @@ def read_graphml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it does not parse, or its links have no direction.
     """
+    text = read_text(path)
     try:
-        network = nx.parse_graphml(read_text(path))
-    except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
+        marked = list(ElementTree.fromstring(text).iter())
+        names = [str(element.get("id")) for element in marked if element.tag.endswith("}node")]
+        pairs = [(str(e.get("source")), str(e.get("target"))) for e in marked if e.tag.endswith("}edge")]
+        _refuse_twice(names, "node '{}'", path)
+        _refuse_unknown(pairs, names, path)
+        network = nx.parse_graphml(text)
+    except (ElementTree.ParseError, nx.NetworkXError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not readable as GraphML: {error}") from None
-    labels = nx.get_node_attributes(network, "label")
+    labels = {name: str(label).strip() for name, label in network.nodes(data="label") if label is not None}
     if len(set(labels.values())) == len(network):
         network = nx.relabel_nodes(network, labels)
-    for attributes in (*network.nodes.values(), *network.edges.values()):
-        for key in EDITORS:
-            attributes.pop(key, None)
+    for attributes in (*network.nodes.values(), *(attributes for *_, attributes in network.edges(data=True))):
+        for key in EDITORS & set(attributes):
+            del attributes[key]
+    for key in [key for key, value in network.graph.items() if not value or key.lower() == "description"]:
+        del network.graph[key]
     return _of_graph(network, path)
 
 
@@ -86,19 +104,34 @@ def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
         InputError: it does not parse, its links have no direction, or an instance cannot be mapped.
     """
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_text(path), object_pairs_hook=partial(_pairs, path))
         if is_stockpyl(content):
             return stockpyl_mapping(content, part, path)
         key = "edges" if "edges" in content else "links"
-        _refuse_twice([node["id"] for node in content["nodes"]], "node '{}'", path)
-        _refuse_twice([(link["source"], link["target"]) for link in content[key]], "link '{0[0]}' -> '{0[1]}'", path)
-        network = nx.node_link_graph(content, directed=False, multigraph=False, edges=key)
+        names = [str(node["id"]) for node in content["nodes"]]
+        pairs = [(str(link["source"]), str(link["target"])) for link in content[key]]
+        _refuse_twice(names, "node '{}'", path)
+        _refuse_twice(pairs, "link '{0[0]}' -> '{0[1]}'", path)
+        _refuse_unknown(pairs, names, path)
+        network = nx.node_link_graph(
+            {**content, "graph": dict(content.get("graph", {}))}, directed=False, multigraph=False, edges=key
+        )
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: not readable as JSON: {error.msg}") from None
-    except (nx.NetworkXError, KeyError, TypeError, AttributeError) as error:
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply to be read; expected a file of ordinary depth") from None
+    except (nx.NetworkXError, KeyError, TypeError, AttributeError, ValueError) as error:
         expected = "expected {directed: true, nodes: [{id: ...}], edges: [{source: ..., target: ...}]}"
         raise InputError(f"{path}: not a node-link graph ({type(error).__name__}: {error}); {expected}") from None
     return _of_graph(network, path)
+
+
+def _pairs(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What stands between two braces; a key given twice is refused, where JSON would keep the last."""
+    twice = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+    if twice:
+        raise InputError(f"{path}: key '{key}' stands twice between the same braces; expected it once" for key in twice)
+    return dict(pairs)
 
 
 def _refuse_twice(members: list[Any], what: str, path: Path) -> None:
@@ -106,6 +139,13 @@ def _refuse_twice(members: list[Any], what: str, path: Path) -> None:
     twice = [member for member, times in Counter(members).items() if times > 1]
     if twice:
         raise InputError(f"{path}: {what.format(member)} stands twice; expected it once" for member in twice)
+
+
+def _refuse_unknown(pairs: list[tuple[str, str]], names: list[str], path: Path) -> None:
+    """Raise where a link names a node that is not there: networkx would add it."""
+    unknown = dict.fromkeys(end for pair in pairs for end in pair).keys() - set(names)
+    if unknown:
+        raise InputError(f"{path}: link to or from '{end}': unknown node; {nearest(end, names)}" for end in sorted(unknown))
 
 
 FORMATS = {".graphml": read_graphml}
@@ -117,31 +157,53 @@ PARTED = {".json": read_json, ".xls": read_willems, ".xlsx": read_willems}
 def _of_graph(network: nx.Graph, path: Path) -> dict[str, Any]:
     """The mapping of a graph with flat or nested attributes."""
     if not network.is_directed() or network.is_multigraph():
-        raise InputError(f"{path}: got {type(network).__name__}; expected a directed graph with one link between two nodes")
-    graph = {key: value for key, value in network.graph.items() if key not in ("node_default", "edge_default")}
-    nodes = {str(name): _nested(values) for name, values in network.nodes(data=True)}
-    links = [{"from": str(u), "to": str(v), **_nested(values)} for u, v, values in network.edges(data=True)]
-    return {**_nested(graph), "nodes": nodes, "links": links}
+        several = [f"'{u}' -> '{v}' stands twice" for (u, v), times in Counter(list(network.edges())).items() if times > 1]
+        between = f" ({', '.join(several)})" if several else ""
+        raise InputError(
+            f"{path}: got {type(network).__name__}{between}; expected a directed graph with one link between two nodes"
+        )
+    problems: list[str] = []
+    nested = nx.DiGraph(name=str(path))
+    for name, values in network.nodes(data=True):
+        nested.add_node(name)
+        nested.nodes[name].update(_nested(values, f"{path}: node '{name}'", problems))
+    for u, v, values in network.edges(data=True):
+        nested.add_edge(u, v)
+        nested.edges[u, v].update(_nested(values, f"{path}: link '{u}' -> '{v}'", problems))
+    graph = _nested(network.graph, str(path), problems)
+    for key in ("node_default", "edge_default", "family"):  # nodes and links of a family are written out
+        graph.pop(key, None)
+    if problems:
+        raise InputError(problems)
+    found = explicit_mapping(nested)
+    return {**graph, "nodes": found["nodes"], "links": found["links"]}
 
 
-def _rows(path: Path, needed: list[str], problems: list[str]) -> list[dict[str, Any]]:
-    """The lines of a table, cells as numbers and truths where they read so; empty cells left out."""
-    reader = csv.DictReader(StringIO(read_text(path).removeprefix("\ufeff"), newline=""))
-    columns = list(reader.fieldnames or [])
-    for mark in (";", "\t"):
-        if len(columns) == 1 and mark in columns[0]:
-            problems.append(f"{path}: its cells are separated by {mark!r}; expected commas")
-            return []
-    problems += [
-        f"{path}: column '{name}' stands twice; expected it once" for name in columns if name and columns.count(name) > 1
-    ][:1]
-    problems += [f"{path}: column '{name}': missing; got columns {columns}" for name in needed if name not in columns]
+def _rows(path: Path, needed: list[str], problems: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of a table, each with where it stands; cells as numbers and truths where they read so, empty ones left out."""
+    reader = csv.DictReader(StringIO(read_text(path), newline=""))
     rows = []
-    for number, row in enumerate(reader, start=2):
-        if None in row or None in row.values():
-            problems.append(f"{path}, line {number}: got another number of cells than the {len(columns)} of its first line")
-            continue
-        rows.append({key: value if key in needed else _value(value) for key, value in row.items() if value.strip()})
+    try:
+        columns = list(reader.fieldnames or [])
+        for mark in (";", "\t"):
+            if len(columns) == 1 and mark in columns[0]:
+                problems.append(f"{path}: its cells are separated by {mark!r}; expected commas")
+                return []
+        twice = [name for name, times in Counter(columns).items() if name and times > 1]
+        problems += [f"{path}: column '{name}' stands twice; expected it once" for name in twice]
+        missing = [name for name in needed if name not in columns]
+        problems += [f"{path}: column '{name}': missing; got columns {columns}" for name in missing]
+        for row in reader:
+            within = sum(str(value).count("\n") for value in row.values())  # a cell may hold line breaks
+            where = f"{path}, line {reader.line_num - within}"
+            if None in row or None in row.values():
+                problems.append(f"{where}: got another number of cells than the {len(columns)} of its first line")
+            elif not missing and any(value.strip() for value in row.values()):
+                rows.append(
+                    (where, {key: value if key in needed else _value(value) for key, value in row.items() if value.strip()})
+                )
+    except csv.Error as error:
+        problems.append(f"{path}, after line {reader.line_num}: not readable as a table: {error}; is a quote not closed?")
     return rows
 
 
@@ -158,16 +220,16 @@ def _value(text: str) -> Any:
     return text
 
 
-def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """{"demand.normal.mean": 5} as {"demand": {"normal": {"mean": 5}}}."""
+def _nested(values: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
+    """{"demand.normal.mean": 5} as {"demand": {"normal": {"mean": 5}}}; what says one thing twice goes to the problems."""
     nested: dict[str, Any] = {}
     for key, value in values.items():
         *above, last = str(key).split(".")
-        place = nested
+        place: Any = nested
         for part in above:
-            inside = place.setdefault(part, {})
-            if not isinstance(inside, dict):
-                inside = place[part] = {"": inside}  # an attribute that is a value and holds others: the schema refuses it
-            place = inside
-        place[last] = value
+            place = place.setdefault(part, {}) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last in place:
+            problems.append(f"{where}: {key}: stands beside another value for the same; expected one of them")
+        else:
+            place[last] = value
     return nested

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -39,7 +40,7 @@ class Strict(BaseModel):
 
 
 def _not_a_truth_value(value: object) -> object:
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         raise ValueError("expected a number")
     return value
 

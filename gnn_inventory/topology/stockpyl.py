@@ -7,14 +7,18 @@ then agree, but for a constant: stockpyl also charges holding cost on goods in t
 holding cost x lead time x mean demand for each link and depends on no policy where demand is backlogged.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gnn_inventory.errors import InputError, nearest, problem
+from gnn_inventory.topology.explicit import mistakes_within
 
 __all__ = ["is_stockpyl", "stockpyl_mapping"]
 
+SUPPLIER = "external supplier"
+"""Where goods enter."""
 UNMAPPED = {
     "local_holding_cost_function": "costs that are functions",
     "stockout_cost_function": "costs that are functions",
@@ -60,17 +64,24 @@ def stockpyl_mapping(content: Mapping[str, Any], instance: str | None, path: Pat
     if not isinstance(nodes, list) or not all(isinstance(node, Mapping) and "_index" in node for node in nodes):
         raise InputError(f"{where}: got no nodes; expected a supply chain network as stockpyl 1.0 saves it")
     problems = [
-        f"{where}: product '{product.get('name')}': expected one product, that of no name"
+        f"{where}: product {product.get('name') if isinstance(product, Mapping) else product!r}: expected one product, that of no name"
         for product in data.get("_products") or []
-        if not product.get("is_dummy")
+        if not (isinstance(product, Mapping) and product.get("is_dummy"))
     ]
     names = {node["_index"]: str(node.get("name") or node["_index"]) for node in nodes}
+    for called, times in Counter(names[node["_index"]] for node in nodes).items():
+        if times > 1:
+            problems.append(f"{where}: node '{called}' stands {times} times; expected a name of its own for each")
+    if SUPPLIER in names.values():
+        problems.append(f"{where}: node '{SUPPLIER}': so is called here where goods enter; expected another name")
+    if problems:
+        raise InputError(problems)
     mapping: dict[str, Any] = {"name": name, "source": f"stockpyl: {found[name].get('description') or name}"}
     mapping |= {"nodes": {}, "links": []}
     for node in nodes:
         _add(mapping, node, names, f"{where}: node '{names[node['_index']]}'", problems)
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys([*problems, *mistakes_within(mapping, where)]))
     return mapping
 
 
@@ -81,14 +92,18 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         f"{where}: predecessor {index}: no such node; expected one of {list(names)}" for index in indices if index not in names
     ]
     sources = [names[index] for index in indices if index in names]
-    demand = _demand(node.get("demand_source") or {}, where, problems)
+    demand = _demand(_inside(node, "demand_source", where, problems), where, problems)
     for field, what in UNMAPPED.items():
         if node.get(field) not in (None, 0):
             problems.append(f"{where}: {field}: got {node[field]!r}; {what} cannot be mapped, expected none")
+    if node.get("local_holding_cost") is None and node.get("echelon_holding_cost") is not None:
+        problems.append(
+            f"{where}: echelon_holding_cost: got {node['echelon_holding_cost']!r} alone; expected local_holding_cost, the cost of a unit there"
+        )
     for field in ("stockout_cost", "revenue"):
         if demand is None and node.get(field):
             problems.append(f"{where}: {field}: got {node[field]!r}; expected none where no customers are: here only they pay")
-    if (node.get("disruption_process") or {}).get("random_process_type") is not None:
+    if _inside(node, "disruption_process", where, problems).get("random_process_type") is not None:
         problems.append(f"{where}: disruption_process: disruptions cannot be mapped, expected none")
     external = node.get("supply_type") == "U"
     if len(sources) + external > 1:
@@ -108,7 +123,9 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
             f"{where}: shipment_lead_time: got {shipping}; expected at least {least} (orders go out before demand here)"
         )
     attributes = {
-        "holding_cost": node.get("local_holding_cost"),
+        "holding_cost": node.get("echelon_holding_cost")
+        if node.get("local_holding_cost") is None
+        else node["local_holding_cost"],
         "underage_cost": node.get("stockout_cost") if demand is not None else None,
         "price": node.get("revenue") if demand is not None else None,
         "initial_stock": node.get("initial_inventory_level"),
@@ -117,16 +134,25 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
     }
     mapping["nodes"][name] = {key: value for key, value in attributes.items() if value is not None}
     if external:
-        mapping["nodes"].setdefault("external supplier", {"kind": "supplier"})
-        sources = ["external supplier", *sources]
+        mapping["nodes"].setdefault(SUPPLIER, {"kind": "supplier"})
+        sources = [SUPPLIER, *sources]
     for source in sources:
-        link = {"from": source, "to": name, "lead_time": lead_time}
+        link = {"from": source, "to": name, "lead_time": max(lead_time, 1)}  # shorter ones are among the problems
         for field, value in (("capacity", node.get("order_capacity")), ("unit_cost", node.get("purchase_cost"))):
             if value is not None:
                 link[field] = value
         if node.get("initial_shipments"):
             link["initial_in_transit"] = node["initial_shipments"]
         mapping["links"].append(link)
+
+
+def _inside(node: Mapping[str, Any], field: str, where: str, problems: list[str]) -> Mapping[str, Any]:
+    """What is stated under a field; nothing where none is."""
+    value = node.get(field) or {}
+    if not isinstance(value, Mapping):
+        problems.append(problem(where, field, value, "a mapping of keys to values, as stockpyl saves it"))
+        return {}
+    return value
 
 
 def _time(node: Mapping[str, Any], field: str, where: str, problems: list[str]) -> float:
@@ -139,7 +165,7 @@ def _time(node: Mapping[str, Any], field: str, where: str, problems: list[str]) 
 
 
 def _demand(source: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, Any] | None:
-    """The distribution of a demand source; None where there is none."""
+    """The distribution of a demand source; None where there is none, any where it cannot be mapped, which is a problem."""
     kind = source.get("type")
     if kind is None:
         return None
@@ -152,4 +178,4 @@ def _demand(source: Mapping[str, Any], where: str, problems: list[str]) -> dict[
     if kind == "NB":
         return {"negative_binomial": {"successes": source.get("n"), "probability": source.get("p")}}
     problems.append(f"{where}: demand_source: got type '{kind}'; expected N (normal), P (Poisson) or NB (negative binomial)")
-    return {}
+    return {"poisson": {"mean": 1.0}}

@@ -5,13 +5,14 @@ members, since published instances of this field are drawn so: the same seed giv
 """
 
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from gnn_inventory.errors import nearest, problem
 
-__all__ = ["LARGEST", "is_range", "spread"]
+__all__ = ["LARGEST", "in_plain_types", "is_range", "spread"]
 
 LARGEST = 1e12
 """Of any number; beyond it sums in float32 lose units."""
@@ -20,6 +21,19 @@ KINDS = ("uniform", "log_uniform", "integers")
 _OTHERS = ("times", "over")
 """Ways in which a draw may go by another attribute."""
 _DRAW_KEYS = {*KINDS, "seed", "decimals", *_OTHERS}
+
+
+def in_plain_types(value: Any) -> Any:
+    """A value in YAML's own types, copied: numpy's and other numbers as Python's, arrays and tuples as lists."""
+    if isinstance(value, Mapping):
+        return {key: in_plain_types(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_plain_types(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Number) and not isinstance(value, int | float | complex):
+        return float(value)  # type: ignore[arg-type]  # Decimal, Fraction
+    return value
 
 
 def spread(template: Mapping[str, Any], count: int, where: str, problems: list[str]) -> list[dict[str, Any]]:
@@ -76,7 +90,7 @@ def _draw(
     draw: Mapping[str, Any], key: str, members: list[dict[str, Any]], where: str, problems: list[str]
 ) -> list[float] | list[int]:
     """The values drawn, one per member; none where the draw is not well formed."""
-    before = len(problems)
+    before, draw = len(problems), in_plain_types(draw)
     for name in draw:
         if name not in _DRAW_KEYS:
             problems.append(f"{where}: {key}: unknown key '{name}'; {nearest(str(name), _DRAW_KEYS)}")

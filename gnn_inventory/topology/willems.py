@@ -25,6 +25,8 @@ __all__ = ["LEVEL", "RATE", "read_willems"]
 
 RATE, LEVEL = 0.001, 0.95
 """Holding cost per period and unit of value (a quarter per year of 250 days), and service level where none is stated."""
+SUPPLIER = "supplier"
+"""Where goods enter."""
 STAGES = ("Stage Name", "stageCost", "stageTime", "avgDemand", "stdDevDemand")
 LINKS = ("sourceStage", "destinationStage")
 
@@ -80,6 +82,8 @@ def read_willems(path: Path, part: str | None) -> dict[str, Any]:
             if value != "" and (not isinstance(value, int | float) or value < 0 or (field == "serviceLevel" and value >= 1)):
                 expected = "a number >= 0" + (" and below 1, such as 0.95" if field == "serviceLevel" else "")
                 problems.append(f"{where}: stage '{name}': {field}: got {value!r}; expected {expected}")
+    if SUPPLIER in stages:
+        problems.append(f"{where}: stage '{SUPPLIER}': so is called here where goods enter; expected another name")
     if problems:
         raise InputError(problems)
     return _mapping(stages, links, f"Willems (2008), chain {part}")
@@ -97,7 +101,7 @@ def _mapping(stages: Mapping[str, Mapping[str, Any]], links: list[tuple[str, str
         while place is not None and place not in kept:
             kept.add(place)
             place = single.get(place)
-    nodes: dict[str, Any] = {"supplier": {"kind": "supplier"}}
+    nodes: dict[str, Any] = {SUPPLIER: {"kind": "supplier"}}
     values: dict[str, float] = {}
     for name in sorted(kept):
         row, held = stages[name], RATE * _value(name, stages, predecessors, values)
@@ -109,7 +113,7 @@ def _mapping(stages: Mapping[str, Mapping[str, Any]], links: list[tuple[str, str
                 "unmet_demand": "backlogged",
                 "demand": {"normal": {"mean": row["avgDemand"], "std": row["stdDevDemand"] or 0.0, "clip": True}},
             }
-    pairs = [(single.get(name, "supplier"), name) for name in sorted(kept)]
+    pairs = [(single.get(name, SUPPLIER), name) for name in sorted(kept)]
     lead_times = {name: max(1, round(stages[name]["stageTime"] or 0)) for name in kept}
     cut = sum(len(predecessors[name]) > 1 for name in kept)
     left = len(stages) - len(kept)

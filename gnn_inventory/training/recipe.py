@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import networkx as nx
-import yaml
 from pydantic import Discriminator, Tag, ValidationError
 
 from gnn_inventory.demand.distributions import SyntheticDemand
@@ -16,7 +15,7 @@ from gnn_inventory.demand.panel import PanelDemand, Windows
 from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
-from gnn_inventory.files import parse_yaml, read_yaml
+from gnn_inventory.files import dump_yaml, parse_yaml, read_yaml
 from gnn_inventory.topology.catalogue import build_network, locate, network_mapping
 from gnn_inventory.topology.distribution import NetworkDistribution
 from gnn_inventory.topology.network import Network, is_panel, parse_network
@@ -96,9 +95,9 @@ class Recipe:
 
     def without_device(self) -> str:
         """What makes one recipe differ from another: all of it but the device, and but what stands once under an anchor."""
-        content = yaml.safe_load(self.to_yaml())
+        content = parse_yaml(self.to_yaml(), self.name)
         del content["training"]["device"]
-        return yaml.dump(content, Dumper=_InFull, sort_keys=False)
+        return dump_yaml(content, in_full=True)
 
     def to_yaml(self) -> str:
         """The recipe written out: network and all, nothing left to a catalogue or a default."""
@@ -109,14 +108,7 @@ class Recipe:
         if self.demand is not None:
             content["demand"] = self.demand.model_dump(mode="json", exclude_none=True)
         content |= {"training": self.training.model_dump(mode="json"), "evaluation": self.evaluation.model_dump(mode="json")}
-        return yaml.safe_dump(content, sort_keys=False)
-
-
-class _InFull(yaml.SafeDumper):
-    """Writes a value wherever it stands, without anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
+        return dump_yaml(content)
 
 
 def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
