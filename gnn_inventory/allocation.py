@@ -161,8 +161,9 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
     running, first = _running_totals(graph, orders, by_source)
     total = torch.zeros_like(on_hand, dtype=torch.float64).index_add(1, graph.source, orders.double())
     stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
-    upwards = torch.where((total + 0.5).floor() <= stock + ROUNDING, 0.5, 0.0)[:, graph.source[by_source]]
-    whole = (running + upwards).floor()
+    source = graph.source[by_source]
+    upwards = torch.where((total + 0.5).floor() <= stock + ROUNDING, 0.5, 0.0)[:, source]
+    whole = (running + upwards).floor().minimum((stock + ROUNDING).floor()[:, source])  # sums of large orders round above it
     before = functional.pad(whole, (1, 0))[:, :-1].masked_fill(torch.arange(len(first), device=first.device) == first, 0.0)
     return torch.zeros_like(orders).index_copy(1, by_source, (whole - before).to(orders.dtype))
 

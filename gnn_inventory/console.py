@@ -15,6 +15,7 @@ __all__ = ["parts_of", "print_backtest", "print_evaluations", "print_orders", "p
 
 SHOWN = 20
 """Orders that are printed; the file holds all."""
+OVER_ITEMS = "intervals are over items, for these periods alone: other periods may differ by more"
 
 
 @contextmanager
@@ -71,6 +72,8 @@ def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> No
         console.print(f"gap to the {kind} {first.reference.value:.4f} (whole network): {first.reference.source}", highlight=False)
     if first.bound is not None:
         console.print(f"lower bound {first.bound.value:.4f} (whole network): {first.bound.source}", highlight=False)
+    if first.over_items:
+        console.print(OVER_ITEMS, highlight=False)
 
 
 def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
@@ -152,7 +155,7 @@ def print_backtest(found: "Backtest", output: Path | None) -> None:
     low, high = found.difference_ci95
     console.print(
         f"the policy costs {found.difference:+.4f} per store and period against base stock (95 %: {low:+.4f} to {high:+.4f}); "
-        "a negative cost is profit; stock and orders are units per item and period",
+        f"a negative cost is profit; stock and orders are units per item and period; {OVER_ITEMS}",
         highlight=False,
     )
     if output is not None:

@@ -56,7 +56,8 @@ class EvaluationResult:
         periods: simulated per scenario, warm-up included.
         cost: mean per period, whole network, money.
         cost_per_store: divided by the locations with demand.
-        ci95: 95 % interval of `cost_per_store` over scenarios [low, high].
+        ci95: 95 % interval of `cost_per_store` over scenarios [low, high]. The scenarios of a panel are items that share their periods: it is
+            then over items, for these periods alone; how other periods would differ it does not say.
         reference: optimum or bound of this network's cost, where one is known.
         gap_percent: how far `cost` is above the reference, in percent of the reference's size; None without a reference,
             or where it is 0.
@@ -64,6 +65,7 @@ class EvaluationResult:
             scenarios, both are of the difference to it, in which the scenarios' noise cancels.
         bound: the lower bound by linear programme, where it was asked for beside a reference that is known.
         per_scenario: mean cost per counted period, whole network, of each scenario.
+        over_items: whether the scenarios are the items of a panel, over the same periods.
     """
 
     network: str
@@ -78,6 +80,7 @@ class EvaluationResult:
     gap_ci95: tuple[float, float] | None = None
     bound: Reference | None = None
     per_scenario: Tensor | None = field(default=None, compare=False, repr=False)
+    over_items: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The object that `evaluate --json` prints."""
@@ -220,6 +223,7 @@ def evaluate_on(
         reference=reference,
         bound=below,
         per_scenario=total,
+        over_items=source.count is not None,
     )
     if reference is None or reference.value == 0:
         return result
@@ -295,9 +299,25 @@ def refuse_other_tests(names: Sequence[str], recipes: Sequence[Recipe], parts: S
 
 
 def interval(values: Tensor) -> tuple[float, float]:
-    """95 % interval of the mean of independent values."""
+    """95 % interval of the mean of independent values; NaN where there are not two."""
     mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-    return mean - 1.96 * error, mean + 1.96 * error
+    width = student(len(values) - 1) * error
+    return mean - width, mean + width
+
+
+def student(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else within 0.2 % by its expansion around
+    the normal one (Abramowitz and Stegun 1964, 26.7.5)."""
+    if degrees <= 2:
+        return {0: math.nan, 1: 12.706205, 2: 4.302653}[degrees]
+    z = 1.959964
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / degrees**power for power, term in enumerate(terms, 1))
 
 
 def relative_gap(over: Tensor, reference: Tensor | float) -> tuple[float, tuple[float, float]]:
@@ -313,7 +333,7 @@ def relative_gap(over: Tensor, reference: Tensor | float) -> tuple[float, tuple[
     value = float(reference.mean()) if isinstance(reference, Tensor) else reference
     percent = 100 * float(over.mean()) / abs(value)
     residual = over - float(over.mean()) / value * reference
-    error = 196 * float(residual.std()) / (abs(value) * math.sqrt(len(over)))
+    error = 100 * student(len(over) - 1) * float(residual.std()) / (abs(value) * math.sqrt(len(over)))
     return percent, (percent - error, percent + error)
 
 

@@ -15,6 +15,8 @@ __all__ = ["KINDS", "Trajectory"]
 
 KINDS = ("holding", "underage", "unit cost", "fixed cost", "revenue")
 """Where cost arises; revenue is negative."""
+ROUNDING = 1e-5
+"""Of mean demand: less is no shortage, and no variation."""
 
 
 @dataclass(frozen=True)
@@ -88,18 +90,19 @@ class Trajectory:
     def fill_rate(self) -> Float[Tensor, " node"]:
         """Demand served at once from stock over demand, in the counted periods [N]; NaN where there was none."""
         served, demand = (value[:, self.warm_up :].double().sum((0, 1)) for value in (self.served, self.demand.clamp_min(0.0)))
-        return torch.where(demand > 0, served / demand.clamp_min(1e-12), torch.nan)
+        return torch.where(demand > 0, served / demand, torch.nan)
 
     @property
     def fill_rate_of_all(self) -> float:
-        """The same of all customers together."""
+        """The same of all customers together; 1 where there was none."""
         served, demand = (value[:, self.warm_up :].double().sum() for value in (self.served, self.demand.clamp_min(0.0)))
-        return float(served / demand.clamp_min(1e-12))
+        return float(served / demand) if demand > 0 else 1.0
 
     @property
     def service_level(self) -> Float[Tensor, " node"]:
         """Share of counted periods in which all demand was served at once [N]; NaN at nodes without demand."""
-        whole = (self.served >= self.demand.clamp_min(0.0) - 1e-4)[:, self.warm_up :].double().mean((0, 1))
+        asked = self.demand.clamp_min(0.0)[:, self.warm_up :]
+        whole = (self.served[:, self.warm_up :] >= asked - ROUNDING * asked.mean((0, 1))).double().mean((0, 1))
         return torch.where(self.graph.has_demand, whole, torch.nan)
 
     @property
@@ -119,5 +122,5 @@ class Trajectory:
         variances = (
             [values.double().var(1).mean(0) for values in (ordered, below)] if length > 1 else [torch.zeros(graph.nodes)] * 2
         )
-        known = (variances[1] > 1e-9) & ~graph.is_supplier
-        return torch.where(known, variances[0] / variances[1].clamp_min(1e-9), torch.nan)
+        known = (variances[1].sqrt() > ROUNDING * below.double().mean((0, 1)).abs()) & ~graph.is_supplier
+        return torch.where(known, variances[0] / variances[1], torch.nan)

@@ -195,6 +195,13 @@ def test_whole_units_with_part_of_a_unit_in_stock():
     assert abs(float(whole[1]) - 2.4) < 1
 
 
+def test_whole_units_of_large_stock_are_no_more_than_it():
+    """Beyond 2^22 single precision holds halves at best: the sum of orders cut to the stock may lie above it."""
+    stock = torch.tensor([[0.0, 0.0, 9_988_326.0, 0.0]])
+    orders = torch.tensor([[4_994_163.5, 4_994_163.5, 0.0]])
+    assert float(whole_units(hub(), stock, orders).double().sum()) == 9_988_326.0
+
+
 def test_whole_orders_stay_as_they_are():
     on_hand, orders = torch.tensor([[0.0, 0.0, 7.0, 0.0]]), torch.tensor([[3.0, 4.0, 11.0]])
     assert torch.equal(whole_units(hub(), on_hand, orders), orders)

@@ -143,7 +143,12 @@ def test_negative_values_unless_clamped(tmp_path):
         assert torch.equal(load_panel(path, clamp=True).sales, sales.clamp_min(0))
 
 
-BROKEN = {"": ": 1 gaps .*item 0.*s1.*period 0", "0,s1,0,1\n0,s1,0,2": "stands twice", "0,s1,0,many": "expected a number"}
+BROKEN = {
+    "": ": 1 gaps .*item 0.*s1.*period 0",
+    "0,s1,0,1\n0,s1,0,2": "stands twice",
+    "0,s1,0,nan\n0,s1,0,2": "stands twice",
+    "0,s1,0,many": "expected a number",
+}
 
 
 @pytest.mark.parametrize(
@@ -166,6 +171,10 @@ MISSING = {
     "whole numbers": ([0, 1, 2, 4, 5], "'4' follows '2'"),
     "weeks": (["2024-01-01", "2024-01-08", "2024-01-22", "2024-01-29"], "'2024-01-22' follows '2024-01-08'"),
     "months": (["2024-01-01", "2024-02-01", "2024-04-01", "2024-05-01"], "'2024-04-01' follows '2024-02-01'|follows"),
+    "month ends": (["2024-01-31", "2024-02-29", "2024-04-30"], "'2024-04-30' follows '2024-02-29'"),
+    "parts of periods": ([0, 0.25, 0.75], "expected whole numbers, or dates"),
+    "hours": (["2024-01-01T05", "2024-01-01T06"], "expected whole numbers, or dates"),
+    "infinity": (["0", "1e999"], "expected whole numbers, or dates"),
     "dates that sort wrongly as text": (["1/2/2020", "10/2/2020", "2/2/2020"], "expected whole numbers, or dates as 2024-01-31"),
 }
 
@@ -178,7 +187,12 @@ def test_a_period_that_no_location_has(tmp_path, name):
 
 
 def test_dates_in_equal_steps_are_periods(tmp_path):
-    for periods in (["2024-01-31", "2024-02-07"], ["2023-12-01", "2024-01-01", "2024-02-01"], ["2024-01-01", "2024-01-02"]):
+    for periods in (
+        ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"],
+        ["2024-01-31", "2024-02-07"],
+        ["2023-12-01", "2024-01-01", "2024-02-01"],
+        ["2024-01-01", "2024-01-02"],
+    ):
         assert load_panel(csv_of(tmp_path, periods)).sales.shape == (1, 1, len(periods))
 
 
@@ -209,6 +223,15 @@ def test_a_calendar_holds_finite_numbers(tmp_path):
     (tmp_path / "calendar.csv").write_text("week,holiday\n1,0\n2,nan\n")
     with pytest.raises(InputError, match=r"row 2: holiday: got nan; expected a finite number"):
         load_calendar(tmp_path / "calendar.csv", ["holiday"])
+
+
+def test_data_of_another_calendar_are_other_data():
+    """A run is not gone on with by others: they are told by a fingerprint."""
+    stated = stores("panel", "panel")
+    drawn = SalesPanel(torch.ones(2, 2, 40), None, "sales")
+    calendars = [None, torch.zeros(40, 1), torch.arange(40.0).unsqueeze(1)]
+    prints = {PanelDemand(stated, drawn, WINDOWS, "train", 0, calendar).fingerprint for calendar in calendars}
+    assert len(prints) == 3
 
 
 def test_a_flag_that_was_never_set_in_training_enters_as_it_is():

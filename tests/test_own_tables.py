@@ -12,6 +12,7 @@ import yaml
 
 import gnn_inventory as gi
 from gnn_inventory.allocation import proportional
+from gnn_inventory.cli.planning import _write_table
 from gnn_inventory.errors import InputError
 from gnn_inventory.planning.draft import split_by_time
 from gnn_inventory.planning.export import export_decision, normal_quantile
@@ -125,6 +126,35 @@ def test_orders_from_stock_and_sales(trained, run):
     assert same["units"].tolist() == orders["units"].tolist(), "data frames in and out give the same orders"
 
 
+def test_sales_that_end_at_another_time_or_place_are_no_recent_demand(trained, run):
+    monday = pd.Timestamp("2026-11-16")
+    sales = pd.read_csv(trained / "sales.csv")
+    sales["period"] = [str((monday - pd.Timedelta(weeks=WEEKS - 1 - week)).date()) for week in sales["period"]]
+    sales.to_csv(trained / "dated.csv", index=False)
+    columns = ["item", "record", "location", "from", "when", "units"]
+    rows = [["item 0", "on_hand", place, "", "", 8] for place in ("depot", "east", "west")]
+    pd.DataFrame(rows, columns=columns).to_csv(trained / "state.csv", index=False)
+    arguments = ["order", trained / "run", "--state", trained / "state.csv", "--sales", trained / "dated.csv", "--period-days", 7]
+    code, _, error = run(*arguments, "--today", "2026-11-23", "-o", trained / "now.csv")
+    assert code == 0, error
+    assert (
+        "expected sales up to the period before 2026-11-30, or --today 2026-11-23"
+        in run(*arguments, "--today", "2026-11-30", "-o", trained / "late.csv")[2]
+    )
+    arguments[-1] = 1
+    assert "--period-days: got 1; expected 7" in run(*arguments, "--today", "2026-11-23", "-o", trained / "days.csv")[2]
+    sales.replace("west", "wset").to_csv(trained / "dated.csv", index=False)
+    error = run(*arguments[:-2], "-o", trained / "place.csv")[2]
+    assert f"{trained / 'dated.csv'}: location 'wset' has no customers in the network; did you mean 'west'?" in error
+    assert "expected .csv, which spreadsheets open" in run(*arguments, "-o", trained / "orders.xlsx")[2]
+
+
+def test_names_beyond_ascii_are_marked_as_utf_8(tmp_path):
+    for name, mark in (("Größe", b"\xef\xbb\xbf"), ("size", b"")):
+        _write_table(tmp_path / "orders.csv", pd.DataFrame({"item": [name]}))
+        assert (tmp_path / "orders.csv").read_bytes() == mark + f"item\n{name}\n".encode()
+
+
 def test_backtest_beside_base_stock(trained, run, monkeypatch):
     monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 3)  # of its training: quick
     arguments = [trained / "run", "--panel", trained / "sales.csv"]
@@ -137,8 +167,8 @@ def test_backtest_beside_base_stock(trained, run, monkeypatch):
     assert list(by_item["item"]) == [f"item {item}" for item in range(ITEMS)]
     difference = (by_item["policy"] - by_item["base stock"]) / 2
     assert found["difference"] == pytest.approx(difference.mean())
-    half = 1.96 * difference.std() / ITEMS**0.5
-    assert found["difference_ci95"] == pytest.approx([difference.mean() - half, difference.mean() + half])
+    half = 3.182446 * difference.std() / ITEMS**0.5  # the 97.5 % quantile of t with 3 degrees of freedom
+    assert found["difference_ci95"] == pytest.approx([difference.mean() - half, difference.mean() + half], abs=2e-3 * half)
     _, out, _ = run("evaluate", trained / "run", "--json")
     assert json.loads(out)["cost"] == pytest.approx(found["lines"][0]["cost"]), "the same test window as evaluate's"
     code, out, _ = run("backtest", *arguments)
@@ -168,6 +198,10 @@ def test_a_policy_of_a_network_that_states_its_demand_looks_back_over_sales(tabl
     text = (tables / "nodes.csv").read_text().replace("unmet_demand\n", "unmet_demand,demand.poisson.mean\n")
     (tables / "nodes.csv").write_text("".join(f"{line},{'3' if 'lost' in line else ''}\n" if "demand" not in line else f"{line}\n"
                                               for line in text.splitlines()))  # fmt: skip
+    pd.read_csv(tables / "sales.csv").query("location == 'east'").to_csv(tables / "part.csv", index=False)
+    code, _, error = run("backtest", tables / "any", "--panel", tables / "part.csv", "--network", tables, "--json")
+    assert code == 1
+    assert f"{tables / 'part.csv'}: no sales of location 'west', which states a demand" in error
     code, out, error = run("backtest", tables / "any", "--panel", tables / "sales.csv", "--network", tables, "--json")
     assert code == 0, error
     found = json.loads(out)

@@ -9,6 +9,8 @@ import torch
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.demand.panel import PanelDemand, Windows
+from gnn_inventory.demand.panel_files import SalesPanel
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.planning.orders import decide_today, order_list
@@ -98,7 +100,7 @@ def test_dates_count_in_periods_of_a_week():
     dated = state(("in_transit", "depot", "port", "2026-11-24", 5), depot=60)
     clock = Clock(date(2026, 11, 23), 7)
     graph = InventoryGraph.from_network(shop())
-    position = read_position(dated, graph, 0, clock)
+    position = read_position(dated, parse_network(shop()), 0, clock)
     assert position.in_transit[0, graph.link_names.index("port -> depot")].tolist() == [5.0, 30.0], "due on Tuesday: next week"
     assert clock.day(2) == "2026-12-07"
     assert [clock.periods_from_now(day) for day in ("2026-11-30", "2026-12-01", "2026-11-22", "2026-11-16")] == [1, 2, -1, -1]
@@ -109,7 +111,7 @@ def test_dates_count_in_periods_of_a_week():
 def test_sales_of_days_add_up_to_the_weeks_that_a_policy_looks_at():
     days = [("demand", store, "", f"2026-11-{day:02d}", day) for store in ("east", "west") for day in range(9, 23)]
     graph = InventoryGraph.from_network(shop())
-    position = read_position(state(*days), graph, 2, Clock(date(2026, 11, 23), 7))
+    position = read_position(state(*days), parse_network(shop()), 2, Clock(date(2026, 11, 23), 7))
     assert position.demand[0, :, graph.labels.index("east")].tolist() == [sum(range(9, 16)), sum(range(16, 23))]
 
 
@@ -143,6 +145,97 @@ def test_the_same_orders_as_in_a_simulation():
     here = Position(("a", "b", "c"), simulated.state.on_hand, simulated.state.in_transit, drawn.demand[:, :9])
     decision = decide_today(policy, parse_network(network), here)
     torch.testing.assert_close(decision.orders, simulated.orders, rtol=1e-5, atol=1e-4)
+
+
+def table_of(here: Position, network: nx.DiGraph) -> pd.DataFrame:
+    """A position as a planner's table."""
+    graph = InventoryGraph.from_network(parse_network(network))
+    rows = []
+    for item, name in enumerate(here.items):
+        for node, place in enumerate(graph.labels):
+            if not graph.is_supplier[node]:
+                rows.append((name, "on_hand", place, "", "", float(here.on_hand[item, node])))
+            if graph.has_demand[node]:
+                past = here.demand[item, :, node].tolist()
+                rows += [(name, "demand", place, "", when - len(past), units) for when, units in enumerate(past)]
+        for link, (u, v) in enumerate(graph.edge_index.t().tolist()):
+            for slot, units in enumerate(here.in_transit[item, link].tolist()):
+                rows.append((name, "in_transit", graph.labels[v], graph.labels[u], slot + 1, units))
+    return pd.DataFrame(rows, columns=["item", "record", "location", "from", "when", "units"])
+
+
+def test_what_arrived_at_a_location_that_cannot_hold_stock_is_shipped_on():
+    """As in a simulation: its stock on hand is what arrived for this period, and all of it goes."""
+    network = gi.transshipment(stores=3)
+    source = SyntheticDemand(parse_network(network), 2, "test")
+    drawn, policy = source.sample(0, 2, 12), gi.MessagePassing(slots=source.graph.slots, seed=1)
+    with torch.no_grad():
+        now = list(periods(policy, source.graph, drawn))[9]
+    assert bool((now.state.on_hand[:, source.graph.labels.index("warehouse")] > 1.0).all())
+    here = Position(("a", "b"), now.state.on_hand, now.state.in_transit, drawn.demand[:, :0])
+    table = table_of(here, network)
+    found = order_list(policy, network, table)
+    for (item, u, v), units in found.set_index(["item", "from", "to"])["units"].items():
+        link = source.graph.link_names.index(f"{u} -> {v}")
+        assert units == pytest.approx(float(now.orders["ab".index(item), link]), abs=2e-4)
+    assert set(found["from"]) == {"supplier", "warehouse"}
+    empty = table[(table["record"] != "on_hand") | (table["location"] != "warehouse")]
+    left = order_list(policy, network, empty)
+    assert left.loc[left["from"] == "warehouse", "units"].sum() == 0.0, "nothing arrived, nothing goes"
+
+
+@pytest.mark.parametrize("history", [0, 1, 5])
+def test_what_is_known_of_an_item_is_what_training_on_sales_knew(history):
+    network = shop()
+    for place in ("east", "west"):
+        network.nodes[place]["demand"] = "panel"
+    parsed = parse_network(network)
+    sales = torch.tensor([4.0, 9.0, 12.0, 7.0, 10.0, 6.0, 8.0, 5.0]).repeat(1, 2, 3)
+    windows = Windows((0, 8), (8, 16), (16, 24), history=history, warm_up=1)
+    source = PanelDemand(parsed, SalesPanel(sales, ("east", "west"), "sales"), windows, "train", 0)
+    drawn, policy = source.sample(0, 1, 2), gi.MessagePassing(width=8, rounds=1, slots=3, seed=2)
+    first = next(iter(periods(policy, source.graph, drawn)))
+    past = torch.zeros(1, history, source.graph.nodes)
+    past[:, :, [source.graph.labels.index(name) for name in ("east", "west")]] = sales[:, :, :history].transpose(1, 2)
+    here = Position(("a",), first.state.on_hand, first.state.in_transit, past)
+    torch.testing.assert_close(decide_today(policy, parsed, here, history).orders, first.orders)
+
+
+def test_quantities_in_another_unit_are_the_same_orders():
+    """Ten thousandths of the units: no order falls below what is worth a line."""
+    small, policy = shop(), gi.MessagePassing(width=8, rounds=1, slots=2)
+    for place in ("east", "west"):
+        small.nodes[place]["demand"] = {"normal": {"mean": 10.0e-4, "std": 1.0e-4, "clip": False}}
+    table = state()
+    plain = order_list(policy, shop(), table)
+    scaled = order_list(policy, small, table.assign(units=table["units"] * 1e-4))
+    assert scaled["to"].tolist() == plain["to"].tolist()
+    assert (scaled["units"] * 1e4).tolist() == pytest.approx(plain["units"].tolist(), rel=1e-2)
+
+
+def test_the_oldest_days_count_only_where_their_period_is_whole():
+    days = [("demand", store, "", f"2026-{month}-{day:02d}", 1) for store in ("east", "west")
+            for month, day in [(10, 31), *((11, day) for day in range(1, 23))]]  # fmt: skip
+    clock, network = Clock(date(2026, 11, 23), 7), parse_network(shop())
+    position = read_position(state(*days), network, 3, clock)
+    assert position.demand[0, :, 1].tolist() == [7.0, 7.0, 7.0], "one day of the week before these"
+    with pytest.raises(
+        InputError, match="'east': demand of period -4 of 2 of its 7 days only; expected demand of each of the last 4"
+    ):
+        read_position(state(*days), network, 4, clock)
+    with pytest.raises(InputError, match="demand of 2026-11-22 at 'west' stands twice; expected one row"):
+        read_position(state(*days, days[-1]), network, 3, clock)
+
+
+def test_returns_are_demand_only_where_the_network_has_them():
+    network = shop()
+    returning = parse_network(network)
+    assert read_position(state(("demand", "east", "", -1, -5)), returning, 0, Clock()).demand.shape[1] == 0
+    network.nodes["east"]["demand"] = {"poisson": {"mean": 10.0}}
+    with pytest.raises(InputError, match="demand: got -5 at 'east'; expected at least 0"):
+        read_position(state(("demand", "east", "", -1, -5)), parse_network(network), 0, Clock())
+    with pytest.raises(InputError, match=r"units: got '1e39'; expected a finite number, at most 1e\+12"):
+        read_position(state(depot="1e39"), returning, 0, Clock())
 
 
 def test_weights_in_double_precision_decide_too():

@@ -1,9 +1,11 @@
 """References against values computed elsewhere by two independent methods, and the simulator against both."""
 
 import json
+import statistics
 from math import exp, factorial
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from test_simulator import on_random_networks
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.evaluation import relative_gap
+from gnn_inventory.evaluation import relative_gap, student
 from gnn_inventory.references import programme_bound, reference_of
 from gnn_inventory.references.lost_sales import LostSales, best_base_stock, best_capped_base_stock, optimum
 from gnn_inventory.rollout import costs
@@ -260,7 +262,7 @@ def test_the_interval_of_a_gap_over_a_sampled_reference(sign):
         widths.append(high - low)
     assert 0.90 < held / 400 < 0.98
     constant = relative_gap(torch.tensor([1.0, 2.0, 3.0]), -4.0)
-    assert constant == (50.0, (pytest.approx(50 - 196 / 4 / 3**0.5), pytest.approx(50 + 196 / 4 / 3**0.5)))
+    assert constant == (50.0, (pytest.approx(50 - 430.2653 / 4 / 3**0.5), pytest.approx(50 + 430.2653 / 4 / 3**0.5)))
 
 
 def test_an_optimum_in_any_units_is_a_bound_where_orders_are_whole():
@@ -324,6 +326,34 @@ def test_the_programme_is_reached_by_just_in_time():
     drawn.in_transit.zero_()
     cost = costs(gi.JustInTime(), source.graph, drawn)[:, 10:].double().mean(1)
     torch.testing.assert_close(programme_bound(source.graph, drawn, 10), cost, atol=1e-3, rtol=0)
+
+
+def store_of(unmet: str, mean: float) -> nx.DiGraph:
+    costs = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": unmet}
+    return gi.one_store(store={**costs, "demand": {"poisson": {"mean": mean}}}, link={"lead_time": 1})
+
+
+def test_the_optimum_of_large_poisson_demand():
+    """Beyond a table of `DIRECT` values sums of demand go by Fourier transforms; the newsvendor's normal limit is near."""
+    mean, fractile = 2 * 20_000.0, 0.9
+    z = statistics.NormalDist().inv_cdf(fractile)
+    expected = (1.0 + 9.0) * statistics.NormalDist().pdf(z) * mean**0.5
+    assert gi.reference_of(store_of("backlogged", 20_000.0)).value == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-6])
+def test_no_optimum_is_told_where_stock_hardly_ever_leaves(mean, monkeypatch):
+    """Bounds of value iteration then stay apart: no reference, rather than no end."""
+    monkeypatch.setattr("gnn_inventory.references.lost_sales.ITERATIONS", 100)
+    assert gi.reference_of(store_of("lost", mean), whole_units=True) is None
+
+
+@pytest.mark.parametrize(
+    ("degrees", "quantile"), [(1, 12.706), (2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1000, 1.962)]
+)
+def test_the_quantile_of_t(degrees, quantile):
+    """Student's table."""
+    assert student(degrees) == pytest.approx(quantile, rel=2e-3)
 
 
 def test_no_reference_where_there_is_nothing_to_optimise():

@@ -62,6 +62,27 @@ def test_costs_by_kind_add_up_to_the_cost_of_the_simulator(unmet):
     assert float(found.mean_costs.sum()) == pytest.approx(float(expected[:, 5:].mean()), rel=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
+def test_service_and_bullwhip_do_not_depend_on_the_unit(unit):
+    demand = torch.tensor([5.0, 7.0, 6.0, 3.0]).reshape(1, 4, 1) * unit
+    graph = InventoryGraph.from_network(parse_network(store("lost")))
+    place = graph.labels.index("store")
+    at = torch.zeros(1, 4, 2)
+    at[..., place] = 1.0
+    served = torch.minimum(demand, torch.tensor(6.0 * unit)) * (1 - 1e-7)  # what single precision leaves is no shortage
+    orders = torch.tensor([2.0, 8.0, 2.0, 8.0]).reshape(1, 4, 1) * unit
+    found = Trajectory(graph, 0, at, at * demand, at * served, at, at, orders, torch.zeros(1, 4, 2, 5))
+    assert float(found.service_level[place]) == 0.75
+    assert float(found.order_variance_ratio[place]) == pytest.approx(12.0 / (8.75 / 3), rel=1e-5)
+
+
+def test_where_nothing_was_asked_all_of_it_was_served():
+    graph = InventoryGraph.from_network(parse_network(store("lost")))
+    nothing = torch.zeros(1, 4, 2)
+    found = Trajectory(graph, 0, nothing, nothing, nothing, nothing, nothing, torch.zeros(1, 4, 1), torch.zeros(1, 4, 2, 5))
+    assert found.fill_rate_of_all == 1.0
+
+
 def test_base_stock_passes_the_variance_of_demand_on():
     network = gi.one_store()
     policy = gi.BaseStock()

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +11,26 @@ from gnn_inventory.cli.app import app
 from gnn_inventory.console import print_backtest, print_orders, progress_bar
 from gnn_inventory.errors import UsageError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["backtest", "draft", "export", "order", "report"]
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a trained policy of the package.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+
+
+def _write_table(path: Path, table: "pd.DataFrame") -> None:
+    """As CSV; with a mark of UTF-8 where it holds more than ASCII, without which Excel takes it for another encoding."""
+    from gnn_inventory.files import write_text
+
+    text = table.to_csv(index=False)
+    write_text(path, text if text.isascii() else f"\ufeff{text}")
+
+
+def _refuse_other_endings(path: Path) -> None:
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f"{path}: got ending '{path.suffix}'; expected .csv, which spreadsheets open")
 
 
 def _refuse_existing(path: Path, force: bool) -> None:
@@ -84,32 +100,31 @@ def order(
     """Today's orders from today's stock, goods on their way and recent demand."""
     import pandas as pd
 
-    from gnn_inventory.files import write_text
     from gnn_inventory.planning.orders import calendar_now, demand_rows, order_list
     from gnn_inventory.planning.position import Clock, read_table
     from gnn_inventory.topology.catalogue import build_network, load_network
     from gnn_inventory.topology.network import is_panel, parse_network
     from gnn_inventory.training.run_folder import RunFolder
 
+    _refuse_other_endings(output)
     _refuse_existing(output, force)
     folder = RunFolder.of(run)
     recipe, policy = folder.recipe(), folder.policy()
     if network is None and recipe.networks is not None:
         raise UsageError(f"{run}: was trained on a distribution of networks; name yours: --network NETWORK")
     chosen = build_network(recipe.mapping) if network is None else load_network(network)
-    table = read_table(state)
+    table, clock = read_table(state), Clock(_date(today), period_days)
     if sales is not None:
         if policy.window == 0 and not is_panel(parse_network(chosen)):
             raise UsageError(
                 f"--sales: the network states its demand, and {run} looks at none before now: sales would change nothing; leave "
                 "--sales out, or write `demand: panel` at the network's customers"
             )
-        table = pd.concat([table, demand_rows(sales, recipe, table, str(state))], ignore_index=True)
-    history = 0 if recipe.demand is None else recipe.demand.windows.history
+        table = pd.concat([table, demand_rows(sales, recipe, chosen, table, clock, str(state))], ignore_index=True)
+    history = None if recipe.demand is None else recipe.demand.windows.history
     whole = recipe.evaluation.whole_units if whole_units is None else whole_units
-    clock = Clock(_date(today), period_days)
     orders = order_list(policy, chosen, table, history, whole, clock, calendar_now(recipe, period), str(state))
-    write_text(output, orders.to_csv(index=False))
+    _write_table(output, orders)
     print_orders(orders, output)
 
 
@@ -130,12 +145,12 @@ def backtest(
     force: Force = False,
 ) -> None:
     """What the policy would have done over one's own sales, beside what base stock would have done."""
-    from gnn_inventory.files import write_text
     from gnn_inventory.planning.backtest import backtest as look_back
     from gnn_inventory.topology.catalogue import network_mapping
     from gnn_inventory.training.run_folder import RunFolder
 
     if output is not None:
+        _refuse_other_endings(output)
         _refuse_existing(output, force)
     recipe = RunFolder.of(run).recipe()
     if network is not None:
@@ -153,7 +168,7 @@ def backtest(
 
         found = look_back(RunFolder.of(run).policy(), recipe, panel, on_epoch)
     if output is not None:
-        write_text(output, found.by_item().to_csv(index=False))
+        _write_table(output, found.by_item())
     if as_json:
         print(json.dumps(found.to_json()))
     else:

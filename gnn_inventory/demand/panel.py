@@ -95,7 +95,9 @@ class PanelDemand(ScenarioSource):
         self.first, last = getattr(windows, stream)
         self.history = windows.history
         self.periods = last - self.first - self.history
-        self.fingerprint = hashlib.sha256(panel.sales.contiguous().numpy().tobytes()).hexdigest()
+        seen = panel.sales.contiguous().numpy().tobytes()
+        seen += b"" if calendar is None else calendar.contiguous().numpy().tobytes()
+        self.fingerprint = hashlib.sha256(seen).hexdigest()
         self._key = (seed, STREAMS[stream])
         names = list(network.nodes)
         self._sales = torch.zeros(self.count, panel.sales.shape[2], len(names))

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,12 +30,24 @@ class SalesPanel:
         locations: names, or None for a bare tensor, whose locations stand in the order in which the network lists its own.
         where: what errors call it.
         items: names, or None for a bare tensor.
+        periods: their labels in order; none for a bare tensor.
     """
 
     sales: Float[Tensor, "item location period"]
     locations: tuple[str, ...] | None
     where: str
     items: tuple[str, ...] | None = None
+    periods: tuple[str, ...] = ()
+
+    @property
+    def step_days(self) -> int | None:
+        """Days from one period to the next, where they are dates in equal steps; None where they are numbers or months."""
+        try:
+            days = [date.fromisoformat(text[:10]).toordinal() for text in self.periods]
+        except ValueError:
+            return None
+        steps = {after - before for before, after in pairwise(days)}
+        return steps.pop() if len(steps) == 1 else None
 
 
 def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool = False) -> SalesPanel:
@@ -155,29 +167,34 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
     _refuse_jumps([text for _, _, text in keys[2]], f"{path}: {columns[2]}")
     places = [{key: number for number, key in enumerate(values)} for values in keys]
     sales = np.full([len(values) for values in keys], np.nan, dtype=np.float32)
+    seen = np.zeros_like(sales, dtype=bool)
     problems = []
     for number, row in enumerate(rows, start=1):
         place = tuple(index[_key(row[column])] for index, column in zip(places, columns, strict=False))
-        if not np.isnan(sales[place]):
+        if seen[place]:
             problems.append(f"{path}: row {number}: {', '.join(str(row[column]) for column in columns[:3])} stands twice")
+        seen[place] = True
         sales[place] = _number(row[columns[3]], f"{path}: row {number}: {columns[3]}")
     if problems:
         raise InputError(problems)
-    items, locations = (tuple(str(text) for _, _, text in names) for names in keys[:2])
-    return SalesPanel(torch.from_numpy(sales), locations, str(path), items)
+    items, locations, periods = (tuple(str(text) for _, _, text in names) for names in keys)
+    return SalesPanel(torch.from_numpy(sales), locations, str(path), items, periods)
 
 
 def _refuse_jumps(periods: list[str], where: str) -> None:
-    """Periods must be whole numbers or ISO dates, in equal steps (or on one day of each month): else one is missing for all."""
+    """Periods must be whole numbers or ISO dates, in equal steps (or on one day of each month, or its last): else one is missing for
+    all."""
     try:
         try:
-            steps = [int(float(text)) for text in periods]
-            months = []
+            steps, months = [_whole(text) for text in periods], []
         except ValueError:
             dates = [date.fromisoformat(text[:10]) for text in periods]
             steps = [day.toordinal() for day in dates]
-            months = [day.year * 12 + day.month for day in dates] if len({day.day for day in dates}) == 1 else []
-    except ValueError:
+            monthly = len({day.day for day in dates}) == 1 or all((day + timedelta(1)).day == 1 for day in dates)
+            months = [day.year * 12 + day.month for day in dates] if monthly else []
+        if len(set(steps)) < len(steps):
+            raise ValueError
+    except (ValueError, OverflowError):
         expected = "whole numbers, or dates as 2024-01-31"
         raise InputError(f"{where}: got {periods[0]!r} to {periods[-1]!r}; expected {expected}") from None
     for values in (steps, months):
@@ -189,6 +206,13 @@ def _refuse_jumps(periods: list[str], where: str) -> None:
         f"{where}: {periods[place + 1]!r} follows {periods[place]!r}, elsewhere the step is {usual}; "
         "expected every period, with a row of 0 where nothing was sold"
     )
+
+
+def _whole(text: str) -> int:
+    number = float(text)
+    if number != int(number):
+        raise ValueError
+    return int(number)
 
 
 def _key(value: object) -> tuple[int, float, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnn_inventory.demand.panel_files import COLUMNS, load_panel
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.evaluation import EvaluationResult, evaluate_on, interval
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.planning.draft import on_panel, split_by_time
@@ -153,6 +153,13 @@ def recipe_on_sales(recipe: Recipe, sales: str | Path) -> Recipe:
     mapping = explicit_mapping(build_network(recipe.mapping))
     if panel.locations is None:
         raise InputError(f"{sales}: got a bare tensor; expected sales with named locations, as the network states its own demand")
+    problems = [
+        f"{sales}: no sales of location '{name}', which states a demand; {nearest(name, panel.locations)}"
+        for name in recipe.network.customers
+        if name not in panel.locations
+    ]
+    if problems:
+        raise InputError(problems)
     nodes = {name: {key: value for key, value in node.items() if key != "demand"} for name, node in mapping["nodes"].items()}
     mapping = on_panel({key: value for key, value in mapping.items() if key != "demand"} | {"nodes": nodes}, panel)
     content = {

@@ -79,13 +79,13 @@ class OneDecision(nn.Module):
         graph, random = self.graph, torch.Generator().manual_seed(seed)
         mean = torch.where(graph.has_demand, graph.mean_demand.where(graph.mean_demand > 0, 1.0), 0.0).expand(items, -1)
         node_flow, link_flow = graph.flows(mean)
-        holds = (graph.holds_stock & ~graph.is_supplier).float()
+        own = (~graph.is_supplier).float()  # what cannot hold stock has what arrived in this period
 
         def draw(*shape: int) -> Tensor:
             return torch.rand(*shape, generator=random)
 
         return (
-            2 * draw(items, graph.nodes) * node_flow * holds,
+            2 * draw(items, graph.nodes) * node_flow * own,
             draw(items, graph.links, graph.slots) * link_flow.unsqueeze(-1),
             2 * draw(items, self.policy.window, graph.nodes) * mean.unsqueeze(1),
             draw(self.policy.calendar),

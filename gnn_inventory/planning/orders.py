@@ -1,8 +1,10 @@
 """Orders for today: a policy's decision from today's position, named, feasible, with the reason for every cut."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import torch
 
 from gnn_inventory.allocation import feasible, proportional, whole_units, with_whole_limits, within_capacities
 from gnn_inventory.demand.panel import Windows, scaled_calendar
-from gnn_inventory.demand.panel_files import COLUMNS, load_panel
+from gnn_inventory.demand.panel_files import COLUMNS, SalesPanel, load_panel
 from gnn_inventory.demand.scenarios import mean_seen
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.graph import InventoryGraph, Parameters
@@ -28,8 +30,8 @@ __all__ = ["Decision", "calendar_now", "decide_today", "demand_rows", "needed_hi
 
 KEPT = 0.01
 """Part of a stock below which what is kept is not worth a word."""
-LEAST = 0.005
-"""Units below which nothing is listed, nor called a cut."""
+LEAST = 1e-3
+"""Of the mean flow of a link, at most of 5 units: below which nothing is listed, nor called a cut."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,17 @@ class Decision:
         position: what it was made from.
         desired: what the policy asked for.
         orders: feasible [B, E], units.
+        least: what is not worth a line [B, E], units.
     """
 
     graph: InventoryGraph
     position: Position
     desired: Desired
     orders: LinkPerScenario
+    least: LinkPerScenario
 
 
-def needed_history(policy: Policy, network: Network, history: int = 0) -> int:
+def needed_history(policy: Policy, network: Network, history: int | None = None) -> int:
     """Periods of demand before now that a decision needs: the policy's window, and what statistics of a panel are taken from.
 
     A season that lies further back may be missing: the mean then stands there, as in training.
@@ -57,10 +61,10 @@ def needed_history(policy: Policy, network: Network, history: int = 0) -> int:
     Args:
         policy: the policy.
         network: where it decides.
-        history: periods that mean and deviation of a panel of sales were taken from in training; 0: it had none, and they are taken
-            from all that the table has, at least two.
+        history: periods that mean and deviation of a panel of sales were taken from in training; None: it saw no panel, and they are
+            taken from all that the table has, at least two.
     """
-    return max(policy.least_history, max(history, 2) if is_panel(network) else 0)
+    return max(policy.least_history, (2 if history is None else history) if is_panel(network) else 0)
 
 
 @torch.no_grad()
@@ -68,7 +72,7 @@ def decide_today(
     policy: Policy,
     network: Network,
     position: Position,
-    history: int = 0,
+    history: int | None = None,
     calendar: Float[Tensor, " channel"] | None = None,
     whole: bool = False,
 ) -> Decision:
@@ -100,14 +104,14 @@ def decide_today(
     orders = desired.orders
     if not desired.free:
         orders = feasible(graph, position.on_hand, orders, desired.keep, whole)
-    return Decision(graph, position, desired, orders)
+    return Decision(graph, position, desired, orders, LEAST * known.link_flow.clamp_max(5.0).expand_as(orders))
 
 
 def order_list(
     policy: Policy,
     network: nx.DiGraph,
     state: "pd.DataFrame",
-    history: int = 0,
+    history: int | None = None,
     whole_units: bool = False,
     clock: Clock | None = None,
     calendar: Float[Tensor, " channel"] | None = None,
@@ -135,43 +139,49 @@ def order_list(
 
     parsed, clock = parse_network(network), clock or Clock()
     graph = InventoryGraph.from_network(parsed)
-    position = read_position(state, graph, needed_history(policy, parsed, history), clock, where)
+    position = read_position(state, parsed, needed_history(policy, parsed, history), clock, where)
     decision = decide_today(policy, parsed, position, history, calendar, whole_units)
     asked = decision.desired.orders.clamp_min(0.0)
     reasons, lead_times = _reasons(decision, whole_units), graph.lead_time.int().tolist()
     rows = []
     for item, name in enumerate(position.items):
         for link, (source, target) in enumerate(graph.edge_index.t().tolist()):
-            units, wanted = float(decision.orders[item, link]), float(asked[item, link])
-            if max(units, wanted) < LEAST:
+            units, wanted, least = (float(values[item, link]) for values in (decision.orders, asked, decision.least))
+            if max(units, wanted) < least:
                 continue
-            cut = wanted - units if abs(wanted - units) >= LEAST else 0.0
+            cut = wanted - units if abs(wanted - units) >= least else 0.0
+            digits = max(4, 2 - math.floor(math.log10(least)))
             rows.append(
                 {
                     "item": name,
                     "from": graph.labels[source],
                     "to": graph.labels[target],
-                    "units": int(units) if whole_units else round(units, 4),
+                    "units": int(units) if whole_units else round(units, digits),
                     "arrives": clock.day(lead_times[link]),
-                    "asked": round(wanted, 4),
-                    "cut": round(cut, 4),
+                    "asked": round(wanted, digits),
+                    "cut": round(cut, digits),
                     "reason": reasons(item, link) if cut else "",
                 }
             )
     return pd.DataFrame(rows, columns=["item", "from", "to", "units", "arrives", "asked", "cut", "reason"])
 
 
-def demand_rows(sales: str | Path, recipe: Recipe, state: "pd.DataFrame", where: str) -> "pd.DataFrame":
+def demand_rows(
+    sales: str | Path, recipe: Recipe, network: nx.DiGraph, state: "pd.DataFrame", clock: Clock, where: str
+) -> "pd.DataFrame":
     """The last periods of a panel as rows of recent demand, for the items that a table of today's state names.
 
     Args:
         sales: the file of the panel; its last period is the one before today.
         recipe: whose columns it has.
+        network: where orders are placed.
         state: the table.
+        clock: today's date, where it is known: a panel with dates must then end just before.
         where: what errors call it.
 
     Raises:
-        InputError: the state has rows of demand already, the panel names no items, or not those of the state.
+        InputError: the state has rows of demand already; the panel names no items, not those of the state, locations that the network
+            has no customers at, or ends at another time than just before today.
     """
     import pandas as pd
 
@@ -181,6 +191,15 @@ def demand_rows(sales: str | Path, recipe: Recipe, state: "pd.DataFrame", where:
         raise InputError(f"{sales}: got a bare tensor; expected sales with names of items and locations (CSV or Parquet)")
     if "record" in state and bool((state["record"] == "demand").any()):
         raise InputError(f"{where}: got rows of demand, and sales beside them; expected one of both")
+    customers = parse_network(network).customers
+    problems = [
+        f"{sales}: location '{name}' has no customers in the network; {nearest(name, customers)}"
+        for name in panel.locations
+        if name not in customers
+    ]
+    problems += _out_of_date(panel, clock)
+    if problems:
+        raise InputError(problems)
     items = sorted(set(state["item"])) if "item" in state else list(panel.items)
     unknown = [item for item in items if item not in panel.items]
     if unknown:
@@ -197,6 +216,20 @@ def demand_rows(sales: str | Path, recipe: Recipe, state: "pd.DataFrame", where:
     columns = ["item", "record", "location", "from", "when", "units"]
     found = pd.DataFrame(rows, columns=columns)
     return found if "item" in state else found.drop(columns="item")
+
+
+def _out_of_date(panel: SalesPanel, clock: Clock) -> list[str]:
+    """What is wrong with a panel by the day, whose last period is to be the one before today."""
+    if clock.today is None or panel.step_days is None:
+        return []
+    days, last = panel.step_days, date.fromisoformat(panel.periods[-1][:10])
+    if days != clock.period_days:
+        return [f"--period-days: got {clock.period_days}; expected {days}, as {panel.where} has"]
+    due = last.toordinal() + days
+    if due != clock.today.toordinal():
+        expected = f"sales up to the period before {clock.today}, or --today {date.fromordinal(due)}"
+        return [f"{panel.where}: its last period begins on {last} and has {days} days; expected {expected}"]
+    return []
 
 
 def calendar_now(recipe: Recipe, row: int | None) -> Float[Tensor, " channel"] | None:
@@ -216,7 +249,7 @@ def calendar_now(recipe: Recipe, row: int | None) -> Float[Tensor, " channel"] |
 
 
 def _known(
-    policy: Policy, network: Network, graph: InventoryGraph, position: Position, history: int
+    policy: Policy, network: Network, graph: InventoryGraph, position: Position, history: int | None
 ) -> tuple[Known, Float[Tensor, "scenario past node"]]:
     """What is known of each item, and the demand that the policy looks at: before what was given stands the mean."""
     if graph.drawn_parameters:
@@ -225,8 +258,10 @@ def _known(
             for name in graph.drawn_parameters
         )
     if is_panel(network):
-        recent = position.demand[:, -max(history, 2) :] if history else position.demand
-        mean, std = mean_seen(recent, graph.has_demand), recent.std(1)
+        seen = position.demand.shape[1]
+        recent = position.demand[:, 0 if history is None else seen - history :]
+        mean = mean_seen(recent, graph.has_demand)
+        std = recent.std(1) if recent.shape[1] > 1 else torch.zeros_like(mean)
     else:
         mean, std = (value.expand(len(position.items), -1) for value in (graph.mean_demand, graph.std_demand))
     parameters: Parameters = graph.parameters()
@@ -248,20 +283,20 @@ def _reasons(decision: Decision, whole: bool) -> Callable[[int, int], str]:
     def reason(item: int, link: int) -> str:
         source = int(graph.source[link])
         name, held = graph.labels[source], max(float(stock[item, source]), 0.0)
-        found = []
-        if float(asked[item, link] - on_link[item, link]) >= LEAST:
+        least, found = float(decision.least[item, link]), []
+        if float(asked[item, link] - on_link[item, link]) >= least:
             found.append(f"the link carries at most {float(graph.link_capacity[link]):g}")
-        if float(on_link[item, link] - on_location[item, link]) >= LEAST:
+        if float(on_link[item, link] - on_location[item, link]) >= least:
             found.append(f"{name} ships at most {float(graph.ship_capacity[source]):g} in a period")
         if not bool(graph.holds_stock[source]):
             found.append(f"{name} cannot hold stock and ships all it has, {held:g}")
-        elif float(on_location[item, link] - cut[item, link]) >= LEAST:
+        elif float(on_location[item, link] - cut[item, link]) >= least:
             kept = 0.0 if desired.keep is None else float(desired.keep[item, source].clamp_min(0.0))
             keeps = f" and {kept:.4g} kept for its own customers and for later" if kept >= KEPT * max(held, 1.0) else ""
             found.append(f"{name} has {held:g}, {float(total[item, source]):.4g} asked of it{keeps}")
-        if abs(float(cut[item, link] - rounded[item, link])) >= LEAST:
+        if abs(float(cut[item, link] - rounded[item, link])) >= least:
             found.append("rounded to whole units")
-        if abs(float(rounded[item, link] - decision.orders[item, link])) >= LEAST:
+        if abs(float(rounded[item, link] - decision.orders[item, link])) >= least:
             found.append(f"an order on the link is 0 or at least {float(graph.minimum_order[link]):g}")
         return "; ".join(found)
 

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,9 @@ import torch
 
 from gnn_inventory.errors import InputError, UsageError, nearest
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.topology.network import Network
+from gnn_inventory.topology.schema import Normal
+from gnn_inventory.topology.values import LARGEST
 from gnn_inventory.types import NodePerScenario, Past, Transit
 
 if TYPE_CHECKING:
@@ -114,15 +118,16 @@ def read_table(path: str | Path) -> "pd.DataFrame":
         raise InputError(f"{path}: cannot be read as CSV ({reason}); expected text in UTF-8, separated by commas") from None
 
 
-def read_position(table: "pd.DataFrame", graph: InventoryGraph, history: int, clock: Clock, where: str = "state") -> Position:
+def read_position(table: "pd.DataFrame", network: Network, history: int, clock: Clock, where: str = "state") -> Position:
     """The position that a table states.
 
     Args:
         table: columns by name, in any order: `record` (on_hand, in_transit or demand), `location`, `units`; for in_transit
             `from` and `when` (periods until it is on hand, at least 1, or a date); for demand `when` (periods ago, -1 = the
-            last one, or a date); `item`, where there are several. Several rows of in_transit add up; so do rows of demand
-            with dates that fall into one period.
-        graph: the network.
+            last one, or a date); `item`, where there are several. Several rows of in_transit add up; so does the demand of
+            different days that fall into one period. Of a location that cannot hold stock, on_hand is what arrived for this period,
+            nothing where no row says it.
+        network: where they stand.
         history: periods of demand that the policy needs, from -1 backwards.
         clock: how dates become periods.
         where: what errors call the table.
@@ -130,7 +135,7 @@ def read_position(table: "pd.DataFrame", graph: InventoryGraph, history: int, cl
     Raises:
         InputError: every mistake, with the row of each (the header is row 1).
     """
-    reader = _Reader(graph, clock, where)
+    reader = _Reader(network, clock, where)
     reader.check_columns(list(table.columns))
     columns = [str(column) for column in table.columns]
     for number, values in enumerate(table.itertuples(index=False, name=None), start=2):
@@ -142,25 +147,25 @@ def read_position(table: "pd.DataFrame", graph: InventoryGraph, history: int, cl
 class _Reader:
     """What has been read of a table so far: values by item and place, and every mistake."""
 
-    graph: InventoryGraph
+    network: Network
     clock: Clock
     where: str
     problems: list[str] = field(default_factory=list)
     on_hand: dict[str, dict[str, float]] = field(default_factory=dict)
     in_transit: dict[tuple[str, int, int], float] = field(default_factory=dict)
     demand: dict[tuple[str, str, int], float] = field(default_factory=dict)
+    days: dict[tuple[str, str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
-        graph = self.graph
+        self.graph = graph = InventoryGraph.from_network(self.network)
         self.node = {name: number for number, name in enumerate(graph.labels)}
         pairs = graph.edge_index.t().tolist()
         self.link = {(graph.labels[u], graph.labels[v]): number for number, (u, v) in enumerate(pairs)}
         self.stores = [name for name, sells in zip(graph.labels, graph.has_demand.tolist(), strict=True) if sells]
-        self.holders = [
-            name
-            for name, holds, supplier in zip(graph.labels, graph.holds_stock.tolist(), graph.is_supplier.tolist(), strict=True)
-            if holds and not supplier
-        ]
+        self.locations = [name for name, supplier in zip(graph.labels, graph.is_supplier.tolist(), strict=True) if not supplier]
+        demands = {name: self.network.location(name).distribution for name in self.stores}
+        self.returning = [name for name, demand in demands.items() if isinstance(demand, Normal) and not demand.clip]
+        self.holders = [name for name in self.locations if graph.holds_stock[self.node[name]]]
 
     def check_columns(self, columns: list[Hashable]) -> None:
         names = [str(column) for column in columns]
@@ -180,7 +185,9 @@ class _Reader:
         if location not in self.node:
             self.problems.append(f"{place}: location: unknown name '{location}'; {nearest(location, self.node)}")
         if units is None:
-            self.problems.append(f"{place}: units: got {_text(row.get('units'))!r}; expected a finite number")
+            self.problems.append(
+                f"{place}: units: got {_text(row.get('units'))!r}; expected a finite number, at most {LARGEST:g}"
+            )
         if record not in RECORDS or location not in self.node or units is None:
             return
         if record == "on_hand":
@@ -191,9 +198,8 @@ class _Reader:
             self._sold(place, item, location, row.get("when"), units)
 
     def _stock(self, place: str, item: str, location: str, units: float) -> None:
-        if location not in self.holders:
-            kind = "supplier" if self.graph.is_supplier[self.node[location]] else "location that cannot hold stock"
-            self.problems.append(f"{place}: on_hand: '{location}' is a {kind}; expected no stock there, remove the row")
+        if location not in self.locations:
+            self.problems.append(f"{place}: on_hand: '{location}' is a supplier; expected no stock there, remove the row")
         elif location in self.on_hand[item]:
             self.problems.append(f"{place}: on_hand: '{location}' stands twice{_of(item)}; expected one row")
         elif units < 0 and bool(self.graph.lost[self.node[location]] | ~self.graph.has_demand[self.node[location]]):
@@ -227,14 +233,18 @@ class _Reader:
             self.problems.append(f"{place}: demand: '{location}' has no customers; expected {expected}")
             return
         ago = self._when(place, when)
+        if units < 0 and location not in self.returning:
+            self.problems.append(f"{place}: demand: got {units:g} at '{location}'; expected at least 0")
         if ago is None:
             return
         if ago >= 0:
             self.problems.append(f"{place}: when: got {ago}; expected a period before now, -1 or less (or a date before today)")
             return
         key = item, location, ago
-        if key in self.demand and _number(when) is not None:
-            self.problems.append(f"{place}: demand of period {ago} at '{location}' stands twice{_of(item)}")
+        given = _text(when)[:10]
+        if given in self.days[key] or (self.days[key] and _number(when) is not None):
+            self.problems.append(f"{place}: demand of {given} at '{location}' stands twice{_of(item)}; expected one row")
+        self.days[key].add(given)
         self.demand[key] = self.demand.get(key, 0.0) + units
 
     def _when(self, place: str, when: object) -> int | None:
@@ -251,17 +261,21 @@ class _Reader:
         seen = min((self._seen(item, name) for item in items for name in self.stores), default=0)
         for row, item in enumerate(items):
             stock = self.on_hand.get(item, {})
-            for name in self.holders:
-                if name not in stock:
+            for name in self.locations:
+                if name in self.holders and name not in stock:
                     self.problems.append(
                         f"{self.where}: location '{name}': on_hand missing{_of(item)}; expected its stock, 0 if none"
                     )
                 on_hand[row, self.node[name]] = stock.get(name, 0.0)
             for name in self.stores:
                 if (run := self._seen(item, name)) < history:
+                    days = len(self.days[item, name, -run - 1])
+                    what = (
+                        f"missing{_of(item)}" if not days else f"of {days} of its {self.clock.period_days} days only{_of(item)}"
+                    )
                     expected = f"demand of each of the last {history} periods"
                     self.problems.append(
-                        f"{self.where}: location '{name}': demand of period {-run - 1} missing{_of(item)}; expected {expected}"
+                        f"{self.where}: location '{name}': demand of period {-run - 1} {what}; expected {expected}"
                     )
         if len(self.problems) > MOST_PROBLEMS:
             more = len(self.problems) - MOST_PROBLEMS
@@ -278,11 +292,13 @@ class _Reader:
         return Position(items, on_hand, in_transit, demand)
 
     def _seen(self, item: str, location: str) -> int:
-        """Periods of demand from -1 backwards without a gap."""
+        """Periods of demand from -1 backwards without a gap; not the oldest, where days add up to periods and its first are not there."""
         run = 0
         while (item, location, -run - 1) in self.demand:
             run += 1
-        return run
+        oldest, after = (self.days.get((item, location, -ago), set()) for ago in (run, run - 1))
+        partial = run > 1 and len(oldest) < len(after) and self.clock.day(-run) not in oldest
+        return run - partial
 
 
 def _text(value: object) -> str:
@@ -294,7 +310,7 @@ def _number(value: object) -> float | None:
         number = float(_text(value))
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= LARGEST else None  # which NaN is not either
 
 
 def _of(item: str) -> str:

@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 
 from gnn_inventory.demand.distributions import cumulative
+from gnn_inventory.graph import moments
 from gnn_inventory.references.backlogged import chain_of, serial_optimum
 from gnn_inventory.references.fixed_cost import fixed_cost_optimum
 from gnn_inventory.references.lost_sales import LostSales, optimum
@@ -37,6 +38,8 @@ __all__ = [
 
 STATES = 3_000_000
 """Most states, with an order each, for which the dynamic programme of lost sales is solved."""
+TOLD = 1e-4
+"""Of the cost: where bounds of the optimum are further apart, it is not told."""
 
 
 def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Reference | None:
@@ -72,14 +75,19 @@ def _lost_sales_optimum(network: Network) -> Reference | None:
         return None
     store = network.location(chain[0])
     holding, underage = number(store.holding_cost), number(store.underage_cost)
-    if holding == 0 or underage == 0:
-        return None
+    if holding == 0 or underage == 0 or float(np.prod(moments(store))) == 0:
+        return None  # nothing costs anything, or nothing is uncertain
     lead_time = int(number(link_into(network, chain[0]).lead_time))
     problem = LostSales(holding, underage, lead_time, demand_grid(store, 1)[1])
     orders = problem.newsvendor_level(1) + 4
-    if (problem.newsvendor_level(lead_time + 1) + 3) * np.float64(orders) ** lead_time > STATES:
+    if (
+        np.float64(orders) ** (lead_time + 1) > STATES
+        or (problem.newsvendor_level(lead_time + 1) + 3) * np.float64(orders) ** lead_time > STATES
+    ):
         return None
     found = optimum(problem)
+    if found.high - found.low > TOLD * found.low:
+        return None
     source = "dynamic programme on the pipeline state, whole units (Zipkin 2008)"
     error = (found.high - found.low) / 2
     return Reference("optimum", found.cost, source, error, twin=partial(table_costs, found.orders))

@@ -10,7 +10,7 @@ import torch
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph, moments
 from gnn_inventory.policies.base_stock import EchelonBaseStock
-from gnn_inventory.references.parameters import demand_grid, link_into, number
+from gnn_inventory.references.parameters import demand_grid, link_into, number, of_periods
 from gnn_inventory.references.reference import Reference
 from gnn_inventory.rollout import costs
 from gnn_inventory.topology.network import Network
@@ -122,9 +122,7 @@ def chain_of(network: Network) -> list[str] | None:
 
 def _after(probabilities: np.ndarray, periods: int) -> Callable[[np.ndarray], np.ndarray]:
     """The operator f -> E[f(position - demand of `periods` periods)] on the grid, its ends continued linearly."""
-    total = np.array([1.0])
-    for _ in range(periods):
-        total = np.convolve(total, probabilities)
+    total = of_periods(probabilities, periods)
     last = len(total) - 1
 
     def expect(values: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.reorder_point import ReorderPoint
 from gnn_inventory.references.backlogged import chain_of
-from gnn_inventory.references.parameters import demand_grid, link_into, number
+from gnn_inventory.references.parameters import demand_grid, link_into, number, of_periods
 from gnn_inventory.references.reference import Reference
 from gnn_inventory.rollout import costs
 from gnn_inventory.topology.network import Network
@@ -53,10 +53,7 @@ class FixedCost:
     @cached_property
     def covered(self) -> np.ndarray:
         """Probabilities of the demand of L + 1 periods."""
-        total = np.array([1.0])
-        for _ in range(self.lead_time + 1):
-            total = np.convolve(total, self.probabilities)
-        return total
+        return of_periods(self.probabilities, self.lead_time + 1)
 
     @cached_property
     def _tails(self) -> tuple[np.ndarray, np.ndarray]:

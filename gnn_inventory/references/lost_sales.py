@@ -11,8 +11,12 @@ from itertools import product
 
 import numpy as np
 
+from gnn_inventory.references.parameters import of_periods
+
 __all__ = ["LostSales", "Optimum", "best_base_stock", "best_capped_base_stock", "optimum", "stationary_cost"]
 
+ITERATIONS = 100_000
+"""Most of value iteration."""
 Orders = Callable[[np.ndarray], np.ndarray]
 """Whole orders [n] of states [n, L]."""
 
@@ -35,9 +39,7 @@ class LostSales:
 
     def newsvendor_level(self, periods: int) -> int:
         """Smallest y with P(demand of `periods` periods <= y) >= p / (p + h): the base-stock level if demand waited."""
-        total = np.array([1.0])
-        for _ in range(periods):
-            total = np.convolve(total, self.probabilities)
+        total = of_periods(self.probabilities, periods)
         fractile = self.underage_cost / (self.underage_cost + self.holding_cost)
         return int(np.searchsorted(total.cumsum(), fractile))
 
@@ -63,7 +65,8 @@ class Optimum:
 
     Attributes:
         cost: mean per period, money: the middle of the bounds.
-        low, high: bounds of value iteration (MacQueen 1966): the optimal cost of the truncated problem lies between.
+        low, high: bounds of value iteration (MacQueen 1966): the optimal cost of the truncated problem lies between; as wide as asked,
+            or wider where `ITERATIONS` do not suffice, since demand is so small that stock hardly ever leaves.
         orders: the optimal order in each state [x, z_1, ..., z_{L-1}].
     """
 
@@ -102,15 +105,17 @@ def _value_iteration(problem: LostSales, most: int, largest: int, tolerance: flo
     beyond = (ordered.sum(0) > most) & (ordered[-1] > 0)  # stock that could never have been bought would be given away there
     value = np.zeros(shape)
     cost = cost.reshape(-1, *(1,) * (lead_time - 1))
-    while True:
+    low, high = -np.inf, np.inf
+    for _ in range(ITERATIONS):
         after = value[arrived]  # [y, a_1, a_2, ..., a_L]
         expected = np.where(beyond, np.inf, (leftover @ after.reshape(most + 1, -1)).reshape(*after.shape))
         new = cost + expected.min(-1)
         change = new - value
         low, high = float(change.min()), float(change.max())
-        if high - low <= tolerance * abs(high):
-            return Optimum((low + high) / 2, low, high, expected.argmin(-1))
         value = new - new.flat[0]
+        if high - low <= tolerance * abs(high):
+            break
+    return Optimum((low + high) / 2, low, high, expected.argmin(-1))
 
 
 def stationary_cost(problem: LostSales, orders: Orders, start: int, tolerance: float = 1e-12) -> float:

@@ -8,7 +8,10 @@ from gnn_inventory.demand.distributions import cumulative
 from gnn_inventory.topology.network import Network
 from gnn_inventory.topology.schema import Link, Location, Normal, PerScenario
 
-__all__ = ["demand_grid", "link_into", "number", "shared_only"]
+__all__ = ["demand_grid", "link_into", "number", "of_periods", "shared_only"]
+
+DIRECT = 4096
+"""Values of demand up to which its sums are convolved term by term, to the last digit; beyond, by Fourier transforms."""
 
 
 def number(value: float | PerScenario | None) -> float:
@@ -30,6 +33,18 @@ def shared_only(network: Network) -> bool:
     values += [value for link in links for value in (link.lead_time, link.unit_cost, link.fixed_cost)]
     limits = [node.capacity for node in locations] + [limit for link in links for limit in (link.capacity, link.minimum_order)]
     return not any(isinstance(value, PerScenario) for value in values) and all(limit is None for limit in limits)
+
+
+def of_periods(probabilities: np.ndarray, periods: int) -> np.ndarray:
+    """The probabilities of the demand of several independent periods."""
+    if len(probabilities) <= DIRECT:
+        total = np.array([1.0])
+        for _ in range(periods):
+            total = np.convolve(total, probabilities)
+        return total
+    length = (len(probabilities) - 1) * periods + 1
+    size = 1 << int(np.ceil(np.log2(length + 1)))
+    return np.maximum(np.fft.irfft(np.fft.rfft(probabilities, size) ** periods, size)[:length], 0.0)
 
 
 def demand_grid(store: Location, cells: int) -> tuple[float, np.ndarray]:

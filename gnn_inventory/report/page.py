@@ -59,7 +59,7 @@ class Run:
     def of(cls, folder: str | Path) -> "Run":
         """The run of a folder, or a trained policy of the package by its name."""
         run = RunFolder.of(folder)
-        return cls(Path(folder).name, run.policy(), run.recipe(), run.metrics())
+        return cls(run.path.resolve().name, run.policy(), run.recipe(), run.metrics())
 
 
 def write_report(
