@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
     from gnn_inventory.evaluation import EvaluationResult
     from gnn_inventory.planning.backtest import Backtest
@@ -25,7 +26,13 @@ def progress_bar(total: int | None, text: str, silent: bool = False) -> Iterator
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    columns = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
     with Progress(*columns, console=console, disable=silent or not console.is_terminal) as progress:
         task = progress.add_task(text, total=total)
         yield (
@@ -33,6 +40,13 @@ def progress_bar(total: int | None, text: str, silent: bool = False) -> Iterator
             lambda count: progress.advance(task, count),
             lambda description: progress.update(task, description=description),
         )
+
+
+def _console(width: int) -> "Console":
+    """Where tables are printed, at least so wide; names are text, whatever brackets they hold."""
+    from rich.console import Console
+
+    return Console(width=max(width, Console().width), markup=False, emoji=False)
 
 
 def parts_of(start: Any, advance: Any, describe: Any) -> Callable[[int, int, str], None]:
@@ -50,7 +64,6 @@ def parts_of(start: Any, advance: Any, describe: Any) -> Callable[[int, int, str
 
 
 def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     first = results[0]
@@ -65,7 +78,7 @@ def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> No
             gap = f"{result.gap_percent:.3f} % ({result.gap_ci95[0]:.3f} to {result.gap_ci95[1]:.3f})"
         interval = f"{low:.4f} to {high:.4f}"
         table.add_row(name, result.policy, f"{result.cost:.4f}", f"{result.cost_per_store:.4f}", interval, gap)
-    console = Console(width=max(110, Console().width))
+    console = _console(110)
     console.print(table)
     if first.reference is not None:
         kind = first.reference.kind.replace("_", " ")
@@ -77,7 +90,6 @@ def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> No
 
 
 def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from gnn_inventory.benchmark.table import gap_text
@@ -89,7 +101,7 @@ def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
         gap = gap_text(row["worst gap %"], row["low"], row["high"])
         values = [row["problem"], row["policy"], row["settings"], str(row["seeds"]), f"{row['cost per store']:.4f}"]
         table.add_row(*values, gap, row["over"], str(row["training seconds"]))
-    console = Console(width=max(150, Console().width))
+    console = _console(150)
     console.print(table)
     rest = f"; {left} trainings are not done: the same command goes on (a panel of sales needs --set demand.panel=FILE)"
     written = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
@@ -97,7 +109,6 @@ def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
 
 
 def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from gnn_inventory.benchmark.table import gap_text
@@ -117,16 +128,15 @@ def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:
             row["over"],
         ]
         table.add_row(*told, str(row["training seconds"]), row["beyond the training"])
-    console = Console(width=max(170, Console().width))
+    console = _console(170)
     console.print(table)
     console.print(f"{output}: {', '.join(sorted(path.name for path in output.iterdir() if path.is_file()))}", highlight=False)
 
 
 def print_orders(orders: "pd.DataFrame", output: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    table, console = Table(), Console(width=max(150, Console().width))
+    table, console = Table(), _console(150)
     for column in orders.columns:
         table.add_column(str(column), justify="right" if column in ("units", "arrives", "asked", "cut") else "left")
     for row in orders.head(SHOWN).itertuples(index=False, name=None):
@@ -138,7 +148,6 @@ def print_orders(orders: "pd.DataFrame", output: Path) -> None:
 
 
 def print_backtest(found: "Backtest", output: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     items = f"{len(found.items)} items"
@@ -150,7 +159,7 @@ def print_backtest(found: "Backtest", output: Path | None) -> None:
         gap = "" if line.result.gap_percent is None else f"{line.result.gap_percent:.2f} %"
         cost, interval = f"{line.result.cost_per_store:.4f}", f"{low:.4f} to {high:.4f}"
         table.add_row(line.name, cost, interval, f"{line.fill_rate:.2%}", f"{line.stock:.1f}", f"{line.ordered:.1f}", gap)
-    console = Console(width=max(120, Console().width))
+    console = _console(120)
     console.print(table)
     low, high = found.difference_ci95
     console.print(

@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +32,37 @@ def draw_network(network: nx.DiGraph, path: str | Path) -> None:
     positions = {
         name: (column, (len(layer) - 1) / 2 - row) for column, layer in enumerate(layers) for row, name in enumerate(layer)
     }
-    figure, axes = _figure(2.2 * len(layers) + 1, min(0.55 * max(map(len, layers)) + 1.2, 30))
-    kinds = [_kind(parsed.nodes[name]) for name in graph]
-    nx.draw_networkx_nodes(graph, positions, ax=axes, node_color=[COLOURS[kind] for kind in kinds], node_size=600)
-    nx.draw_networkx_edges(graph, positions, ax=axes, edge_color="#555555", node_size=600, width=0.8)
-    nx.draw_networkx_labels(graph, positions, ax=axes, font_size=7)
-    if len(parsed.links) <= 80:
-        labels = {pair: _lead_time(link.lead_time) for pair, link in parsed.links.items()}
-        nx.draw_networkx_edge_labels(graph, positions, labels, ax=axes, font_size=6, label_pos=0.4, rotate=False)
-    for kind, colour in COLOURS.items():
-        axes.scatter([], [], color=colour, label=kind)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False, fontsize=7)
-    axes.set_title(f"{parsed.name}: {len(parsed.nodes)} nodes, {len(parsed.links)} links (lead times)", fontsize=9)
-    axes.margins(0.12)
-    axes.set_axis_off()
-    _write(figure, path)
+    with _picture(path, 2.2 * len(layers) + 1, min(0.55 * max(map(len, layers)) + 1.2, 30)) as axes:
+        kinds = [_kind(parsed.nodes[name]) for name in graph]
+        nx.draw_networkx_nodes(graph, positions, ax=axes, node_color=[COLOURS[kind] for kind in kinds], node_size=600)
+        nx.draw_networkx_edges(graph, positions, ax=axes, edge_color="#555555", node_size=600, width=0.8)
+        nx.draw_networkx_labels(graph, positions, ax=axes, font_size=7)
+        if len(parsed.links) <= 80:
+            labels = {pair: _lead_time(link.lead_time) for pair, link in parsed.links.items()}
+            nx.draw_networkx_edge_labels(graph, positions, labels, ax=axes, font_size=6, label_pos=0.4, rotate=False)
+        for kind, colour in COLOURS.items():
+            axes.scatter([], [], color=colour, label=kind)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False, fontsize=7)
+        axes.set_title(f"{parsed.name}: {len(parsed.nodes)} nodes, {len(parsed.links)} links (lead times)", fontsize=9)
+        axes.margins(0.12)
+        axes.set_axis_off()
 
 
 def draw_training(metrics: Sequence[Mapping[str, Any]], path: str | Path, unit: str) -> None:
     """Draw train and dev cost against epochs; `unit` is what they are in."""
-    figure, axes = _figure(6, 3.5)
-    epochs = [line["epoch"] for line in metrics]
-    axes.plot(epochs, [line["train"] for line in metrics], label="train", color="#8d99ae")
-    axes.plot(epochs, [line["dev"] for line in metrics], label="dev", color="#2a9d8f")
-    lowest = min(metrics, key=lambda line: line["dev"])
-    best = next((line for line in metrics if line["dev"] == line.get("best_dev") == metrics[-1].get("best_dev")), lowest)
-    axes.plot([best["epoch"]], [best["dev"]], "o", color="#e76f51", label=f"best: {best['dev']:.4f}")
-    if best["dev"] > 0:
-        axes.set_ylim(top=min(max(line["dev"] for line in metrics), 2 * best["dev"]) * 1.02)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(unit.replace(", ", "\n").replace(" (", "\n("))
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    _write(figure, path)
+    with _picture(path, 6, 3.5) as axes:
+        epochs = [line["epoch"] for line in metrics]
+        axes.plot(epochs, [line["train"] for line in metrics], label="train", color="#8d99ae")
+        axes.plot(epochs, [line["dev"] for line in metrics], label="dev", color="#2a9d8f")
+        lowest = min(metrics, key=lambda line: line["dev"])
+        best = next((line for line in metrics if line["dev"] == line.get("best_dev") == metrics[-1].get("best_dev")), lowest)
+        axes.plot([best["epoch"]], [best["dev"]], "o", color="#e76f51", label=f"best: {best['dev']:.4f}")
+        if best["dev"] > 0:
+            axes.set_ylim(top=min(max(line["dev"] for line in metrics), 2 * best["dev"]) * 1.02)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(unit.replace(", ", "\n").replace(" (", "\n("))
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -77,22 +76,21 @@ def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     problems = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
     rows = {problem: list(dict.fromkeys(o["policy"] for o in outcomes if o["problem"] == problem)) for problem in problems}
     heights = [len(rows[problem]) + 1.2 for problem in problems]
-    figure, panels = _figure(7, 0.45 * sum(heights) + 0.5, rows=len(problems), heights=heights)
-    for axes, problem in zip(panels, problems, strict=True):
-        for line, policy in enumerate(rows[problem]):
-            members = [o for o in outcomes if o["problem"] == problem and o["policy"] == policy]
-            places = [line + 0.6 * ((number + 0.5) / len(members) - 0.5) for number in range(len(members))]
-            gaps = [member["gap_percent"] for member in members]
-            errors = [max(high - gap, 0.0) for gap, (_, high) in zip(gaps, (m["gap_ci95"] for m in members), strict=True)]
-            axes.errorbar(gaps, places, xerr=errors, fmt="o", ms=2.5, lw=0.7, color="#2a9d8f", ecolor="#8d99ae")
-        axes.set_yticks(range(len(rows[problem])), rows[problem], fontsize=7)
-        axes.set_ylim(len(rows[problem]) - 0.4, -0.6)
-        axes.axvline(0.0, color="#555555", lw=0.7)
-        kinds = sorted({o["reference"]["kind"].replace("_", " ") for o in outcomes if o["problem"] == problem})
-        axes.set_title(f"{problem}: percent over the {' or '.join(kinds)}", fontsize=8, loc="left")
-        axes.tick_params(axis="x", labelsize=7)
-        axes.spines[["top", "right"]].set_visible(False)
-    _write(figure, path)
+    with _picture(path, 7, 0.45 * sum(heights) + 0.5, rows=len(problems), heights=heights) as panels:
+        for axes, problem in zip(panels, problems, strict=True):
+            for line, policy in enumerate(rows[problem]):
+                members = [o for o in outcomes if o["problem"] == problem and o["policy"] == policy]
+                places = [line + 0.6 * ((number + 0.5) / len(members) - 0.5) for number in range(len(members))]
+                gaps = [member["gap_percent"] for member in members]
+                errors = [max(high - gap, 0.0) for gap, (_, high) in zip(gaps, (m["gap_ci95"] for m in members), strict=True)]
+                axes.errorbar(gaps, places, xerr=errors, fmt="o", ms=2.5, lw=0.7, color="#2a9d8f", ecolor="#8d99ae")
+            axes.set_yticks(range(len(rows[problem])), rows[problem], fontsize=7)
+            axes.set_ylim(len(rows[problem]) - 0.4, -0.6)
+            axes.axvline(0.0, color="#555555", lw=0.7)
+            kinds = sorted({o["reference"]["kind"].replace("_", " ") for o in outcomes if o["problem"] == problem})
+            axes.set_title(f"{problem}: percent over the {' or '.join(kinds)}", fontsize=8, loc="left")
+            axes.tick_params(axis="x", labelsize=7)
+            axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_against_sizes(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -103,21 +101,24 @@ def draw_against_sizes(outcomes: Sequence[Mapping[str, Any]], path: str | Path) 
         path: of the picture.
     """
     names = list(outcomes[0]["sizes"])
-    figure, panels = _figure(3 * len(names) + 1, 3.6, columns=len(names))
-    series = list(dict.fromkeys((outcome["policy"], outcome["trained"]) for outcome in outcomes))
-    for axes, name in zip(panels, names, strict=True):
-        for policy, trained in series:
-            members = [o for o in outcomes if (o["policy"], o["trained"]) == (policy, trained) and o["gap_percent"] is not None]
-            members.sort(key=lambda member: member["sizes"][name])
-            sizes = [member["sizes"][name] for member in members]
-            axes.plot(sizes, [member["gap_percent"] for member in members], "o-", ms=3, lw=0.7, label=f"{trained}: {policy}")
-        axes.set_xlabel(name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.axhline(0.0, color="#555555", lw=0.7)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("gap, percent")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=7)
-    _write(figure, path)
+    with _picture(path, 3 * len(names) + 1, 3.6, columns=len(names)) as panels:
+        series = list(dict.fromkeys((outcome["policy"], outcome["trained"]) for outcome in outcomes))
+        for axes, name in zip(panels, names, strict=True):
+            for policy, trained in series:
+                members = [
+                    o for o in outcomes if (o["policy"], o["trained"]) == (policy, trained) and o["gap_percent"] is not None
+                ]
+                members.sort(key=lambda member: member["sizes"][name])
+                sizes = [member["sizes"][name] for member in members]
+                axes.plot(sizes, [member["gap_percent"] for member in members], "o-", ms=3, lw=0.7, label=f"{trained}: {policy}")
+            axes.set_xlabel(name)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.axhline(0.0, color="#555555", lw=0.7)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("gap, percent")
+        panels[0].figure.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=7
+        )
 
 
 def draw_matrix(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -130,44 +131,44 @@ def draw_matrix(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None
     rows = list(dict.fromkeys(outcome["trained"] for outcome in outcomes))
     columns = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
     gaps = {(outcome["trained"], outcome["problem"]): outcome["gap_percent"] for outcome in outcomes}
-    figure, axes = _figure(1.1 * len(columns) + 3, 0.5 * len(rows) + 1.6)
-    values = [[math.nan if gaps[row, column] is None else gaps[row, column] for column in columns] for row in rows]
-    axes.imshow(
-        values,
-        cmap="YlOrRd",
-        vmin=0,
-        vmax=max([5.0, *(value for line in values for value in line if not math.isnan(value))]),
-        aspect="auto",
-    )
-    for y, line in enumerate(values):
-        for x, value in enumerate(line):
-            axes.text(x, y, "" if math.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=7)
-    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", fontsize=7)
-    axes.set_yticks(range(len(rows)), rows, fontsize=7)
-    axes.set_title("gap in percent: trained on (rows), tested on (columns)", fontsize=8)
-    _write(figure, path)
+    with _picture(path, 1.1 * len(columns) + 3, 0.5 * len(rows) + 1.6) as axes:
+        values = [[math.nan if gaps[row, column] is None else gaps[row, column] for column in columns] for row in rows]
+        axes.imshow(
+            values,
+            cmap="YlOrRd",
+            vmin=0,
+            vmax=max([5.0, *(value for line in values for value in line if not math.isnan(value))]),
+            aspect="auto",
+        )
+        for y, line in enumerate(values):
+            for x, value in enumerate(line):
+                axes.text(x, y, "" if math.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=7)
+        axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", fontsize=7)
+        axes.set_yticks(range(len(rows)), rows, fontsize=7)
+        axes.set_title("gap in percent: trained on (rows), tested on (columns)", fontsize=8)
 
 
-def _figure(width: float, height: float, rows: int = 0, heights: Sequence[float] = (), columns: int = 0) -> tuple[Any, Any]:
-    """A figure and its axes; with `rows`, a list of axes below each other, with `columns` beside each other."""
-    from matplotlib.figure import Figure  # here, since only pictures need it
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    if columns:
-        return figure, list(figure.subplots(1, columns, squeeze=False, sharey=True)[0])
-    if not rows:
-        return figure, figure.subplots()
-    return figure, list(figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0])
-
-
-def _write(figure: Any, path: str | Path) -> None:
-    import matplotlib
+@contextmanager
+def _picture(
+    path: str | Path, width: float, height: float, rows: int = 0, heights: Sequence[float] = (), columns: int = 0
+) -> Iterator[Any]:
+    """The axes of a picture, which is written when all is drawn; with `rows` a list of them below each other, with `columns` beside."""
+    import matplotlib  # here, since only pictures need it
+    from matplotlib.figure import Figure
 
     path = Path(path)
     if path.suffix not in FORMATS:
         raise UsageError(f"{path}: got ending '{path.suffix}'; expected one of: {', '.join(FORMATS)}")
-    content = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "gnn_inventory"}):  # the same picture, the same bytes
+    # the same picture, the same bytes; a name may hold dollars, which are no formula
+    with matplotlib.rc_context({"svg.hashsalt": "gnn_inventory", "text.parse_math": False}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        if columns:
+            yield list(figure.subplots(1, columns, squeeze=False, sharey=True)[0])
+        elif rows:
+            yield list(figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0])
+        else:
+            yield figure.subplots()
+        content = io.BytesIO()
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(content, format=path.suffix.removeprefix("."), metadata=metadata)
     replace_file(path, content.getvalue())

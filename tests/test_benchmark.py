@@ -224,8 +224,8 @@ def test_the_best_of_the_table_is_the_reference_where_theory_has_none(tmp_path):
     # differences 0.2, 0.4, 0.2, 0.8 of a best mean of 5: 8 %; 8 % of the best is 0.16, 0.32, 0.48, 0.64, and 0.04, 0.08,
     # -0.28, 0.16 are left, 0.8, 1.6, -5.6, 3.2 % of 5
     assert other["gap_percent"] == pytest.approx(8.0)
-    half = 1.96 * np.std([0.8, 1.6, -5.6, 3.2], ddof=1) / 2
-    assert other["gap_ci95"] == [pytest.approx(8 - half), pytest.approx(8 + half)]
+    half = 3.182446 * np.std([0.8, 1.6, -5.6, 3.2], ddof=1) / 2  # of t with 3 degrees of freedom
+    assert other["gap_ci95"] == pytest.approx([8 - half, 8 + half], abs=0.002 * half)
 
 
 def test_a_policy_alone_in_its_place_has_no_gap(tmp_path):

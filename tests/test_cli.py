@@ -3,13 +3,16 @@
 import json
 from xml.etree import ElementTree
 
+import networkx as nx
 import pytest
 import torch
 import yaml
 from conftest import QUICK
 from safetensors.torch import load_file, save_file
 
+import gnn_inventory as gi
 from gnn_inventory.topology.catalogue import catalogue
+from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.training.run_folder import SCHEMA
 
 
@@ -138,6 +141,33 @@ def test_all_mistakes_of_a_recipe_at_once(run, tmp_path):
     code, _, error = run("train", tmp_path / "bad.yaml", "-o", tmp_path / "run")
     assert code == 1
     assert len(error.splitlines()) == 4
+
+
+def test_mistakes_of_a_recipe_and_of_its_network_at_once(run, tmp_path):
+    network = (
+        "{family: one_store, store: {holding_cost: -1, unmet_demand: lost, demand: {poisson: {mean: 5}}}, link: {lead_time: 1}}"
+    )
+    (tmp_path / "wrong.yaml").write_text(f"network: {network}\npolicy: {{name: base_stok}}\ntraining: {{epoch: 3}}\n")
+    error = run("train", tmp_path / "wrong.yaml", "-o", tmp_path / "run")[2]
+    for words in ("training: unknown key 'epoch'", "policy.name: got 'base_stok'", "node 'store': holding_cost: got -1"):
+        assert words in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_may_hold_dollars_and_brackets(quick, run, tmp_path):
+    """Neither are they formulas in pictures, nor marks in tables."""
+    content = yaml.safe_load(quick.read_text())
+    names = {"supplier": "US$_east_/_CA$_west_", "store": "b$"}
+    content["network"] = explicit_mapping(nx.relabel_nodes(gi.one_store(), names)) | {"name": "units [/day] $x_y_z$"}
+    quick.write_text(yaml.safe_dump(content))
+    code, out, error = run("train", quick, "-o", tmp_path / "runs [v2]")
+    assert code == 0, error
+    assert "best dev" in out
+    assert (tmp_path / "runs [v2]" / "network.svg").exists()
+    code, out, error = run("evaluate", tmp_path / "runs [v2]")
+    assert code == 0, error
+    assert "units [/day] $x_y_z$" in out
+    assert "runs [v2]" in out
 
 
 def test_folders_that_are_in_the_way_or_are_none(quick, trained, run, tmp_path):

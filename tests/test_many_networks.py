@@ -1,5 +1,6 @@
 """Training on a distribution of networks: what is drawn, what stands side by side, what counts alike."""
 
+import itertools
 import json
 
 import pytest
@@ -13,7 +14,7 @@ from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import make_policy
 from gnn_inventory.rollout import periods
-from gnn_inventory.topology.distribution import NetworkDistribution
+from gnn_inventory.topology.distribution import PAIRED, NetworkDistribution, _Ends
 from gnn_inventory.topology.families import build_family
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.topology.schema import Normal, Poisson
@@ -156,6 +157,30 @@ def test_a_range_of_values_that_are_not_valid_is_not_cut_short():
     demand = {"normal": {"mean": 5.0, "std": {"per_network": {"uniform": [-4, 1]}}}}
     with pytest.raises(InputError, match=r"std: got -.*; expected a number >= 0"):
         NetworkDistribution({"w": {**ONE_WAREHOUSE, "store": {**STORE, "demand": demand}}}, "many")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"demand": {"correlation": {"per_network": {"uniform": [-0.35, 0.6]}}}}, r"correlation: got -0\.35; .*for 4 locations"),
+        ({"store": {**STORE, "holding_cost": {"uniform": [-0.02, 0.5]}}}, r"store_0': holding_cost: got -0\.02"),
+        (
+            {"store_link": {"lead_time": {"per_network": {"choice": [1, 2.5, 3]}}}},
+            r"store_0': lead_time: got 2\.5; expected an integer",
+        ),
+    ],
+)
+def test_networks_that_are_seldom_not_valid_are_found_before_training(change, message):
+    """Of the first one in 170: four stores, and a correlation of at most -1 / 3."""
+    with pytest.raises(InputError, match=message):
+        NetworkDistribution({"w": {**ONE_WAREHOUSE, **change}}, "many")
+
+
+def test_every_two_ranges_meet_at_all_their_ends():
+    rows = [_Ends(row) for row in range(PAIRED)]
+    ends = [[row.uniform(0, 1) for row in rows] for _ in range(126)]
+    pairs = {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert all(set(zip(one, other, strict=True)) == pairs for one, other in itertools.combinations(ends, 2))
 
 
 def test_networks_of_ranges_that_do_not_fit_each_other_are_drawn_anew():

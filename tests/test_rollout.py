@@ -112,7 +112,7 @@ def test_costs_intervals_and_streams():
     result = gi.evaluate(Constant(), network, scenarios=50, periods=10, warm_up=4, seed=9)
     demand = SyntheticDemand(parsed, 9, "test").sample(0, 50, 10).demand.sum(2)[:, 4:].mean(1).double()
     assert result.cost == pytest.approx(float(demand.mean()), rel=1e-6)
-    half = 1.96 * float(demand.std()) / math.sqrt(50)
+    half = 2.009575 * float(demand.std()) / math.sqrt(50)
     assert result.ci95 == (pytest.approx(result.cost - half, rel=1e-6), pytest.approx(result.cost + half, rel=1e-6))
 
 

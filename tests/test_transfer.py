@@ -9,10 +9,11 @@ import torch
 import yaml
 
 import gnn_inventory as gi
+from gnn_inventory.benchmark import transfer
 from gnn_inventory.benchmark.targets import evaluation_of, targets_of
 from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, run_transfer, write_transfer
 from gnn_inventory.cli import app
-from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
@@ -195,6 +196,27 @@ def test_targets_as_they_are_written(run, tmp_path):
         targets_of(["serial echelon.s=3"])
 
 
+def test_a_training_that_cannot_go_on_is_named_and_the_others_go_on(run, native, tmp_path, monkeypatch):
+    def train(part, results, evaluation):
+        if part.trained == ITSELF and part.target == "first":
+            raise TrainingError("training: epoch 1: the gradient is dead")
+        return measured(part, results, evaluation)
+
+    measured = transfer._measured
+    monkeypatch.setattr("gnn_inventory.benchmark.transfer._measured", train)
+    asked = Transfer([run], ["one_warehouse name=first", "one_warehouse name=second"], 0, [native], ASKED)
+    failures = []
+    outcomes = run_transfer(asked, tmp_path / "out", on_failure=failures.append)
+    assert failures == ["native on first: training: epoch 1: the gradient is dead"]
+    assert [(outcome["problem"], outcome["trained"]) for outcome in outcomes] == [
+        ("first", "run"),
+        ("second", "run"),
+        ("second", ITSELF),
+    ]
+    with pytest.raises(TrainingError, match="native on first: training: epoch 1"):
+        run_transfer(asked, tmp_path / "out")
+
+
 def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, native, tmp_path):
     far = "one_warehouse warehouse_link.lead_time=9"
     farther = "one_warehouse warehouse_link.lead_time=10"
@@ -240,6 +262,9 @@ def test_what_lies_beyond_the_training_is_said():
     ]
     (small,) = beyond(lambda network: network.nodes["store_1"].update(demand={"normal": {"mean": 0.01, "std": 0.004}}))
     assert small.startswith("mean demand (in that of the mean store) 0.0036")
+    returns = beyond(lambda network: network.nodes["store_1"].update(demand={"normal": {"mean": 0.0, "std": 2.0, "clip": False}}))
+    assert "demand that may be negative, never seen" in returns
+    assert any(line.startswith("deviation of demand (in means)") and "to inf" in line for line in returns)
     assert beyond(lambda network: None, stores=9) == ["stores 9, trained on 2 to 4", "degree 10, trained on 3 to 5"]
 
 

@@ -139,7 +139,8 @@ def rounded(percent: float | None) -> float | None:
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *lines]) + "\n"
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in [header, ["---"] * len(header), *lines]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells) + "\n"
 
 
 def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path) -> list[dict[str, Any]]:

@@ -66,6 +66,8 @@ def targets_of(texts: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
 
 def _target(text: str) -> tuple[str, dict[str, Any]]:
     """What the table calls a target, and its mapping: a name or file, or one with settings after it, `name=` among them."""
+    if not text.strip():
+        raise InputError("--to: got no name; expected a network of the catalogue, or its file")
     if " " not in text or os.path.exists(text):  # which knows that a text may be too long for a path
         return text, network_mapping(text)
     network, *settings = re.split(r"\s+(?=[^\s=\[\]{},]+=)", text.strip())  # a value may hold spaces: holding_cost=[0.1, 0.2]

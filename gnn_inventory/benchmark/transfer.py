@@ -11,7 +11,7 @@ from typing import Any
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table, rounded, with_gaps
 from gnn_inventory.benchmark.targets import recipe_of_run, targets_of
-from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import write_text
 from gnn_inventory.graph import InventoryGraph
@@ -69,15 +69,22 @@ class Transfer:
         }
 
 
-def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str], None] | None = None) -> list[Outcome]:
+def run_transfer(
+    asked: Transfer,
+    folder: Path,
+    on_cell: Callable[[int, int, str], None] | None = None,
+    on_failure: Callable[[str], None] | None = None,
+) -> list[Outcome]:
     """Do what is not done yet; nothing is written before all targets are found to fit.
 
     Args:
         asked: what.
         folder: of the results; the same call goes on with it, and one with other runs, networks or recipes adds what is not there.
         on_cell: called before each part of the work with its number, how many there are, and its name.
+        on_failure: called where a training cannot go on, with what and why; the others go on. Where None, the first such is raised.
 
     Raises:
+        TrainingError: a training that cannot go on.
         InputError: a target that is not valid or that a policy cannot serve, one line each.
             Runs of other panels on a panel.
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
@@ -112,7 +119,14 @@ def run_transfer(asked: Transfer, folder: Path, on_cell: Callable[[int, int, str
         if found is None:
             if on_cell is not None:
                 on_cell(number, len(parts), part.name)
-            found = [_measured(part, results, asked.evaluation)]
+            try:
+                found = [_measured(part, results, asked.evaluation)]
+            except TrainingError as error:
+                failed = f"{part.policy if part.trained == ITSELF else part.trained} on {part.target}: {error}"
+                if on_failure is None:
+                    raise TrainingError(failed) from None
+                on_failure(failed)
+                continue
             results.finish(part.name, found)
         outcomes += found
     return outcomes

@@ -8,12 +8,15 @@ import typer
 
 from gnn_inventory.cli.app import app
 from gnn_inventory.console import parts_of, print_evaluations, print_suite, print_transfer, progress_bar
-from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.errors import InputError, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from gnn_inventory.training.recipe import Recipe
 
 __all__ = ["benchmark", "evaluate", "sweep", "train", "transfer"]
+
+DRAWN = 300
+"""Most nodes of a network whose picture training leaves beside its run: larger ones take long and show nothing."""
 
 
 @app.command()
@@ -50,15 +53,15 @@ def train(
             raise UsageError(f"{output}: stopped; go on from the last finished epoch: --resume") from None
     if not this_process().first:
         return
-    if loaded.networks is None:
-        draw_network(build_network(loaded.mapping), output / "network.svg")
-    draw_training(result.metrics, output / "training.svg", loaded.unit)
     asked = loaded.training
     print(f"{output}: best dev {loaded.unit} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
     if result.fill_rate is not None and asked.fill_rate is not None:
         missed = shortfall(asked, result.fill_rate) > 0
         hint = ": not reached; train longer, or raise training.multiplier_rate" if missed else ""
         print(f"fill rate on dev {result.fill_rate:.4f}, asked {asked.fill_rate:g}{hint}")
+    draw_training(result.metrics, output / "training.svg", loaded.unit)
+    if loaded.networks is None and len(loaded.network.nodes) <= DRAWN:
+        draw_network(build_network(loaded.mapping), output / "network.svg")
 
 
 @app.command()
@@ -88,7 +91,9 @@ def evaluate(
     folders = [RunFolder.of(run) for run in runs]
     recipes = [folder.recipe() for folder in folders]
     policies: list[Any] = [folder.policy() for folder in folders]
-    names = [run.name for run in runs]
+    names = [folder.path.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in runs]
     if oracle:
         policies.append(ORACLES["just_in_time"]())
         names.append("just_in_time (sees the future)")
@@ -194,9 +199,13 @@ def transfer(
     sizes = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
     stated = {key: value for key, value in sizes.items() if value is not None}
     asked = Transfer(runs, to, finetune, native or (), evaluation_of(runs, settings or (), stated), settings or ())
+    failures: list[str] = []
     with progress_bar(None, "transfer") as bar:
         try:
-            outcomes = run_transfer(asked, output, parts_of(*bar))
+            outcomes = run_transfer(asked, output, parts_of(*bar), failures.append)
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
-    print_transfer(write_transfer(outcomes, output), output)
+    if outcomes:
+        print_transfer(write_transfer(outcomes, output), output)
+    if failures:
+        raise TrainingError("\n".join(failures))

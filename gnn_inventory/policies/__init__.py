@@ -1,5 +1,7 @@
 """Policies by name: (graph, observation) -> desired orders. The one registry, used by recipes and the command line."""
 
+from collections.abc import Mapping
+
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.policies.base_stock import BaseStock, EchelonBaseStock
@@ -12,7 +14,7 @@ from gnn_inventory.policies.newsvendor import FixedQuantile, NewsvendorQuantile,
 from gnn_inventory.policies.published_message_passing import PublishedMessagePassing
 from gnn_inventory.policies.reorder_point import ReorderPoint
 
-__all__ = ["ORACLES", "POLICIES", "make_policy", "policy_name"]
+__all__ = ["ORACLES", "POLICIES", "make_policy", "policy_name", "policy_problems"]
 
 POLICIES: dict[str, type[Policy]] = {
     "base_stock": BaseStock,
@@ -43,17 +45,23 @@ def make_policy(name: str, **settings: int) -> Policy:
     Raises:
         InputError: no such policy, or a setting that it does not have.
     """
+    problems = policy_problems(name, settings)
+    if problems:
+        raise InputError(problems)
+    return POLICIES[name](**settings)
+
+
+def policy_problems(name: object, settings: Mapping[str, object]) -> list[str]:
+    """What is wrong with the name and the settings of a policy that can be trained, one line per mistake."""
     if name not in POLICIES:
-        raise InputError(f"policy.name: got '{name}'; {nearest(name, POLICIES)}")
-    valid = POLICIES[name]().config
+        return [f"policy.name: got '{name}'; {nearest(str(name), POLICIES)}"]
+    valid = POLICIES[str(name)]().config
     problems = [f"policy: unknown key '{key}'; {nearest(str(key), [*valid, 'name'])}" for key in settings if key not in valid]
     for key, value in settings.items():
         least, most = int(key == "width"), LARGEST.get(key, 10_000)
         if key in valid and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
             problems.append(f"policy.{key}: got {value!r}; expected an integer from {least} to {most}")
-    if problems:
-        raise InputError(problems)
-    return POLICIES[name](**settings)
+    return problems
 
 
 def policy_name(policy: Policy | Oracle) -> str:

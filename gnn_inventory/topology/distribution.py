@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,40 @@ from gnn_inventory.topology.values import is_range
 __all__ = ["NetworkDistribution"]
 
 KINDS = (*GROUP_KINDS, "choice")
-TRIED = 4
-"""Networks of each family that are drawn to see whether a distribution is valid."""
+PAIRED = 10
+"""Networks of each family, of values from the ends of their ranges, by which it is seen whether a distribution is valid."""
 DRAWS = 64
 """Of one network, until its sizes fit each other."""
 AGAIN = 2
 """Ends the key of a further draw of a network, so that nothing else is drawn by it."""
 Random = np.random.Generator
+
+
+class _Ends:
+    """Draws the low or high end of each range, in place of what lies between.
+
+    Over `PAIRED` rows each pair of up to 126 ranges meets in all four pairs of ends: to each range belongs a set of half of the
+    rows that holds the first (Kleitman and Spencer 1973, Families of k-independent sets).
+    """
+
+    def __init__(self, row: int) -> None:
+        self._row, self._sets = row, combinations(range(1, PAIRED), PAIRED // 2 - 1)
+
+    def _high(self) -> bool:
+        chosen = next(self._sets, None)
+        if chosen is None:
+            self._sets = combinations(range(1, PAIRED), PAIRED // 2 - 1)
+            return self._high()
+        return self._row == 0 or self._row in chosen
+
+    def integers(self, low: int, high: int | None = None) -> int:
+        """As numpy's generator, from low up to below high; of a choice among `low` values each in turn."""
+        if high is None:
+            return int(self._high()) if low == 2 else self._row % low
+        return high - 1 if self._high() else low
+
+    def uniform(self, low: float, high: float) -> float:
+        return high if self._high() else low
 
 
 class NetworkDistribution:
@@ -49,14 +77,19 @@ class NetworkDistribution:
                 problems.append(problem(where, f"networks.{name}", family, "a mapping with a family and its parameters"))
         if problems:
             raise InputError(problems)
-        for family in range(len(self.families)):
-            try:
-                for number in range(TRIED):
-                    self.draw(0, family + number * len(self.families))
-            except InputError as error:
-                problems += str(error).splitlines()
+        for family in self.families:
+            for row in range(PAIRED):
+                try:
+                    self._network(family, _Ends(row))
+                except MisfitError:
+                    continue  # sizes that do not fit each other are drawn anew
+                except InputError as error:
+                    problems += str(error).splitlines()
+                    break
         if problems:
             raise InputError(dict.fromkeys(problems))
+        for number in range(len(self.families)):
+            self.draw(0, number)
 
     def draw(self, *key: int) -> Network:
         """The network of a key of integers, the last of which is its number; the same key gives the same network.
@@ -76,9 +109,11 @@ class NetworkDistribution:
 
     def _drawn(self, *key: int, family: int) -> Network:
         """The network of a key; it may not be valid."""
-        name = list(self.families)[family]
+        return self._network(list(self.families)[family], np.random.default_rng(np.random.SeedSequence(key)))
+
+    def _network(self, name: str, random: Random | _Ends) -> Network:
+        """The network of a family that is drawn so."""
         problems: list[str] = []
-        random = np.random.default_rng(np.random.SeedSequence(key))
         where = f"{self._where}: networks.{name}"
         mapping = _drawn(self.families[name], random, where, problems)
         if problems:
@@ -92,7 +127,7 @@ class NetworkDistribution:
         return network
 
 
-def _drawn(value: Any, random: Random, where: str, problems: list[str]) -> Any:
+def _drawn(value: Any, random: Random | _Ends, where: str, problems: list[str]) -> Any:
     """A value with all in it that differs by network drawn; what differs by scenario stays as it is."""
     if isinstance(value, list | tuple):
         return [_drawn(item, random, where, problems) for item in value]
@@ -105,12 +140,15 @@ def _drawn(value: Any, random: Random, where: str, problems: list[str]) -> Any:
             problems.append(problem(where, str(key), value[key], "per_network or per_scenario"))
             return None
     drawn = {key: _drawn(item, random, f"{where}.{key}", problems) for key, item in value.items()}
-    if any(kind in value for kind in GROUP_KINDS) and "seed" not in value:
-        drawn["seed"] = _seed(random)
+    for kind in GROUP_KINDS:
+        if kind in value and "seed" not in value:
+            if isinstance(random, _Ends) and is_range(drawn[kind], whole=kind == "integers"):
+                drawn[kind] = [drawn[kind][random.integers(2)]] * 2
+            drawn["seed"] = _seed(random)
     return drawn
 
 
-def _one(value: Mapping[str, Any], random: Random, where: str, problems: list[str]) -> Any:
+def _one(value: Mapping[str, Any], random: Random | _Ends, where: str, problems: list[str]) -> Any:
     """The value of one network; None, with a problem, where its range is not well formed."""
     ranges = value["per_network"]
     if len(value) != 1 or not isinstance(ranges, Mapping) or len(ranges) != 1 or next(iter(ranges)) not in KINDS:
@@ -134,6 +172,6 @@ def _one(value: Mapping[str, Any], random: Random, where: str, problems: list[st
     return float(random.uniform(low, high))
 
 
-def _seed(random: Random) -> int:
+def _seed(random: Random | _Ends) -> int:
     """A seed for a draw over the members of a group."""
-    return int(random.integers(2**32))
+    return 0 if isinstance(random, _Ends) else int(random.integers(2**32))

@@ -54,9 +54,11 @@ class Coverage:
         sells, held = graph.has_demand, graph.holding_cost.clamp_min(1e-9)
         ranges = {name: (float(size), float(size)) for name, size in sizes_of(graph).items()}
         ranges["lead time"] = float(graph.lead_time.min()), float((graph.lead_time + graph.lead_time_span).max())
+        deviations = (graph.std_demand / graph.mean_demand.clamp_min(0.0))[sells]  # infinite where demand deviates from none
+        if not bool(deviations.isnan().all()):
+            ranges["deviation of demand (in means)"] = _range(deviations[~deviations.isnan()])
         known = sells & (graph.mean_demand > 0)
         if bool(known.any()):
-            ranges["deviation of demand (in means)"] = _range((graph.std_demand / graph.mean_demand)[known])
             ranges["mean demand (in that of the mean store)"] = _range(graph.mean_demand[known] / graph.mean_demand[known].mean())
             node_flow, link_flow = (flow[0] for flow in graph.flows(graph.mean_demand.unsqueeze(0)))
             capacity = torch.cat([graph.ship_capacity / node_flow, graph.link_capacity / link_flow])
@@ -93,6 +95,7 @@ class Coverage:
             **{
                 f"{kind} demand": torch.tensor([isinstance(demand, model) for demand in demands]) for kind, model in KINDS.items()
             },
+            "demand that may be negative": torch.tensor([isinstance(demand, Normal) and not demand.clip for demand in demands]),
             "prices": graph.price + graph.price_span > 0,
             "unit costs": graph.unit_cost + graph.unit_cost_span > 0,
             "fixed costs": fixed,

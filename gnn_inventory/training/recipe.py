@@ -16,6 +16,7 @@ from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_pan
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import dump_yaml, parse_yaml, read_yaml
+from gnn_inventory.policies import ORACLES, policy_problems
 from gnn_inventory.topology.catalogue import build_network, locate, network_mapping
 from gnn_inventory.topology.distribution import NetworkDistribution
 from gnn_inventory.topology.network import Network, is_panel, parse_network
@@ -137,16 +138,18 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
     try:
         model = _RecipeModel.model_validate(content)
     except ValidationError as error:
-        raise InputError(problems_of(error, _RecipeModel, where)) from None
+        named = [f"{where}: {line}" for line in _policy_problems(content.get("policy"))]
+        raise InputError([*problems_of(error, _RecipeModel, where), *named, *_network_problems(content, name)]) from None
     if (model.network is None) == (model.networks is None):
         got = "none" if model.network is None else "both"
         raise InputError(f"{where}: got {got} of network and networks; expected the one network to train on, or a distribution")
-    distribution = None if model.networks is None else NetworkDistribution(model.networks, name)
+    problems = [f"{where}: {line}" for line in _policy_problems(model.policy)]
     mapping = network_mapping(model.network) if isinstance(model.network, str) else model.network or {}
-    problems = []
-    if not isinstance(model.policy.get("name"), str):
-        problems.append(f"{where}: policy.name: missing; expected the name of a policy")
-    network = parse_network(build_network(mapping)) if distribution is None else None
+    try:
+        distribution = None if model.networks is None else NetworkDistribution(model.networks, name)
+        network = parse_network(build_network(mapping)) if distribution is None else None
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
     panel = network is not None and is_panel(network)
     if panel and model.demand is None:
         problems.append(f"{where}: demand: missing; its network needs a panel of sales")
@@ -173,6 +176,31 @@ def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
     demand = None if model.demand is None else _absolute(model.demand)
     start = None if model.start is None else Path(model.start).absolute()
     return Recipe(name, mapping, distribution, model.policy, start, demand, model.training, model.evaluation)
+
+
+def _policy_problems(policy: object) -> list[str]:
+    """What is wrong with the policy that a recipe names."""
+    if not isinstance(policy, Mapping):
+        return []
+    if not isinstance(policy.get("name"), str):
+        return ["policy.name: missing; expected the name of a policy"]
+    return (
+        []
+        if policy["name"] in ORACLES
+        else policy_problems(policy["name"], {key: value for key, value in policy.items() if key != "name"})
+    )
+
+
+def _network_problems(content: Mapping[str, Any], name: str) -> list[str]:
+    """What is wrong with the network that a recipe writes out, or with its distribution."""
+    try:
+        if isinstance(content.get("network"), Mapping):
+            parse_network(build_network(content["network"]))
+        if isinstance(content.get("networks"), Mapping):
+            NetworkDistribution(content["networks"], name)
+    except InputError as error:
+        return list(error.problems)
+    return []
 
 
 def scenario_source(recipe: Recipe, stream: str, seed: int, network: nx.DiGraph | None = None) -> ScenarioSource:
