@@ -1,6 +1,5 @@
 """Evaluation: fresh scenarios, the same for every policy, a confidence interval, and the gap to a named reference."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.scenarios import Scenarios, ScenarioSource
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.intervals import interval, relative_gap
 from gnn_inventory.policies import policy_name
 from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.references import (
@@ -33,10 +33,8 @@ __all__ = [
     "Assessment",
     "evaluate",
     "evaluate_on",
-    "interval",
     "mean_costs",
     "refuse_other_tests",
-    "relative_gap",
     "assessment_of",
 ]
 
@@ -296,45 +294,6 @@ def refuse_other_tests(names: Sequence[str], recipes: Sequence[Recipe], parts: S
                 raise InputError(
                     f"{names[0]} and {name} state another '{part}'; make it the same for both, or take them one by one"
                 )
-
-
-def interval(values: Tensor) -> tuple[float, float]:
-    """95 % interval of the mean of independent values; NaN where there are not two."""
-    mean, error = float(values.mean()), float(values.std()) / math.sqrt(len(values))
-    width = student(len(values) - 1) * error
-    return mean - width, mean + width
-
-
-def student(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t: exact for one and two degrees of freedom, else within 0.2 % by its expansion around
-    the normal one (Abramowitz and Stegun 1964, 26.7.5)."""
-    if degrees <= 2:
-        return {0: math.nan, 1: 12.706205, 2: 4.302653}[degrees]
-    z = 1.959964
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / degrees**power for power, term in enumerate(terms, 1))
-
-
-def relative_gap(over: Tensor, reference: Tensor | float) -> tuple[float, tuple[float, float]]:
-    """Gap in percent of a reference, with a 95 % interval.
-
-    Where the reference is a mean over the same scenarios, the gap is a ratio of two means that vary together; its error is that of
-    the residuals over - gap x reference (Cochran 1977, Sampling Techniques, 6.4).
-
-    Args:
-        over: cost over the reference, of each scenario [B].
-        reference: of each scenario [B]; or one number, that is exact.
-    """
-    value = float(reference.mean()) if isinstance(reference, Tensor) else reference
-    percent = 100 * float(over.mean()) / abs(value)
-    residual = over - float(over.mean()) / value * reference
-    error = 100 * student(len(over) - 1) * float(residual.std()) / (abs(value) * math.sqrt(len(over)))
-    return percent, (percent - error, percent + error)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from test_simulator import on_random_networks
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.evaluation import relative_gap, student
+from gnn_inventory.intervals import relative_gap, student
 from gnn_inventory.references import programme_bound, reference_of
 from gnn_inventory.references.lost_sales import LostSales, best_base_stock, best_capped_base_stock, optimum
 from gnn_inventory.rollout import costs

@@ -12,8 +12,8 @@ import torch
 
 from gnn_inventory.benchmark.results import Outcome
 from gnn_inventory.benchmark.suite import Cell
-from gnn_inventory.evaluation import relative_gap
 from gnn_inventory.files import write_text
+from gnn_inventory.intervals import relative_gap
 from gnn_inventory.picture import draw_gaps
 
 __all__ = ["csv_text", "gap_text", "markdown", "markdown_table", "rounded", "summarise", "with_gaps", "write_tables"]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from gnn_inventory.demand.panel_files import COLUMNS, load_panel
 from gnn_inventory.errors import InputError, nearest
-from gnn_inventory.evaluation import EvaluationResult, evaluate_on, interval
+from gnn_inventory.evaluation import EvaluationResult, evaluate_on
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.intervals import interval
 from gnn_inventory.planning.draft import on_panel, split_by_time
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.topology.catalogue import build_network
