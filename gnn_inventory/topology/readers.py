@@ -57,9 +57,8 @@ def read_tables(nodes_file: Path, links_file: Path) -> dict[str, Any]:
     rows = _rows(links_file, ["from", "to"], problems)
     links = [_nested(row, where, problems) for where, row in rows]
     if problems:
-        known = [
-            link for link in links if complete or {link.get("from"), link.get("to")} <= set(nodes)
-        ]  # others may be in bad lines
+        found = set(nodes)  # where lines were not well formed, others may be missing
+        known = [link for link in links if complete or {link.get("from"), link.get("to")} <= found]
         within = mistakes_within({"nodes": nodes, "links": known}, str(nodes_file.parent))
         raise InputError(dict.fromkeys([*problems, *within]))
     return {"nodes": nodes, "links": links}
