@@ -232,6 +232,22 @@ def test_a_file_with_five_mistakes_reports_all_five(tmp_path):
     assert len(caught.value.problems) == len(text.splitlines()) == 5, text
 
 
+def test_a_mistake_of_many_is_told_once():
+    template = {"holding_costs": 1.0, "holding_cost": {"uniform": [-2, -1], "seed": 0}, "unmet_demand": "lost"}
+    with pytest.raises(InputError) as mistakes:
+        parse_network(gi.one_warehouse(stores=100, store={**template, "demand": {"poisson": {"mean": 5.0}}}))
+    wrong, unknown = sorted(mistakes.value.problems)
+    assert unknown.startswith("one_warehouse: node 'store_00': unknown key 'holding_costs'; did you mean 'holding_cost'?")
+    assert "(the same at node 'store_01', node 'store_02', " in unknown
+    assert unknown.endswith("node 'store_09', and 90 more)")
+    assert re.match(
+        r"one_warehouse: node 'store_00': holding_cost: got -1\..*; expected a number >= 0 \(the same at node 'store_01'", wrong
+    )
+    with pytest.raises(InputError) as mistakes:
+        parse_network(gi.one_warehouse(stores=3, store={**template, "holding_cost": 1.0, "demand": {"poisson": {"mean": 5.0}}}))
+    assert len(mistakes.value.problems) == 3
+
+
 def test_mistakes_within_nodes_and_links_are_told_beside_those_of_their_names():
     content = {
         "name": "mine",

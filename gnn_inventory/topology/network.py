@@ -1,5 +1,6 @@
 """A `networkx.DiGraph` with plain attributes: the only way in. Here it is checked, every mistake at once."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ __all__ = ["Network", "check_network", "is_panel", "members_of", "parse_network"
 
 GRAPH_KEYS = ("name", "source", "demand", "family")
 KINDS = ("supplier", "location")
+ALONE, NAMED = 3, 9
+"""Places of one mistake that have a line each; other places that one line for more of them names."""
 
 
 @dataclass(frozen=True)
@@ -104,40 +107,63 @@ def members_of(
     """The nodes and links that are valid each for itself; the mistakes of the others are added to `problems`."""
     nodes: dict[str, Supplier | Location] = {}
     seen: set[str] = set()
+    found: list[tuple[str, str]] = []
     for node, attributes in sorted(network.nodes(data=True), key=lambda item: str(item[0])):
-        where = f"{name}: node '{node}'"
+        where = f"node '{node}'"
         if str(node) in seen:
-            problems.append(f"{where}: two nodes have this name; expected different names")
+            found.append((where, "two nodes have this name; expected different names"))
         seen.add(str(node))
         kind = attributes.get("kind", "location") if isinstance(attributes, dict) else "location"
         if kind not in KINDS:
-            problems.append(f"{where}: kind: got {kind!r}; {nearest(str(kind).lower(), KINDS)}")
+            found.append((where, f"kind: got {kind!r}; {nearest(str(kind).lower(), KINDS)}"))
             continue
         supplier = kind == "supplier"
-        parsed = _model(Supplier if supplier else Location, attributes, where, problems)
+        parsed = _model(Supplier if supplier else Location, attributes, where, found)
         if parsed is not None:
             nodes[str(node)] = parsed  # type: ignore[assignment]
     links: dict[tuple[str, str], Link] = {}
     for source, target, attributes in sorted(network.edges(data=True), key=lambda edge: (str(edge[0]), str(edge[1]))):
-        parsed_link = _model(Link, attributes, f"{name}: link '{source}' -> '{target}'", problems)
+        parsed_link = _model(Link, attributes, f"link '{source}' -> '{target}'", found)
         if parsed_link is not None:
             links[str(source), str(target)] = parsed_link  # type: ignore[assignment]
+    problems += [f"{name}: {line}" for line in _together(found)]
     return nodes, links
 
 
-def _model(model: type[Strict], attributes: Any, where: str, problems: list[str]) -> Strict | None:
+def _together(found: list[tuple[str, str]]) -> list[str]:
+    """A line for each mistake, given by where and what; one that more than `ALONE` places share is told once, with where else it is."""
+    places: dict[str, list[str]] = {}
+    for where, what in found:
+        places.setdefault(_whatever_it_holds(what), []).append(where)
+    lines = []
+    for where, what in found:
+        first, *others = places[_whatever_it_holds(what)]
+        if len(others) < ALONE:
+            lines.append(f"{where}: {what}")
+        elif where == first:
+            rest = f", and {len(others) - NAMED} more" if len(others) > NAMED else ""
+            lines.append(f"{where}: {what} (the same at {', '.join(others[:NAMED])}{rest})")
+    return lines
+
+
+def _whatever_it_holds(what: str) -> str:
+    """A mistake without the value that was found."""
+    return re.sub(r"got .*?; ", "", what)
+
+
+def _model(model: type[Strict], attributes: Any, where: str, found: list[tuple[str, str]]) -> Strict | None:
     if not isinstance(attributes, dict):
-        problems.append(f"{where}: got {attributes!r}; expected a mapping of keys to values")
+        found.append((where, f"got {attributes!r}; expected a mapping of keys to values"))
         return None
-    found: list[str] = []
-    values = spread({key: value for key, value in attributes.items() if not isinstance(value, list)}, 1, where, found)[0]
+    problems: list[str] = []
+    values = spread({key: value for key, value in attributes.items() if not isinstance(value, list)}, 1, where, problems)[0]
     values |= {key: value for key, value in attributes.items() if isinstance(value, list)}  # no group: a list is no value
     try:
         parsed = model.model_validate(values)
     except ValidationError as error:
-        found += problems_of(error, model, where)
+        problems += problems_of(error, model, where)
         parsed = None
-    problems += found
+    found += [(where, line.removeprefix(f"{where}: ")) for line in problems]
     return parsed
 
 

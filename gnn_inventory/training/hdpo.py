@@ -209,7 +209,11 @@ def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int) -
             "try a smaller training.learning_rate or training.gradient_clip"
         )
     if norm == 0.0:
-        hint = "are training.periods longer than the lead times?" if epoch == 0 else "try a smaller training.learning_rate"
+        hint = (
+            "are training.periods longer than the lead times, and does stock cost anything?"
+            if epoch == 0
+            else "try a smaller training.learning_rate"
+        )
         raise TrainingError(
             f"training: epoch {epoch + 1}: the gradient is dead: zero in every parameter; no order of this policy changes the cost ({hint})"
         )
