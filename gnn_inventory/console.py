@@ -16,7 +16,6 @@ __all__ = ["parts_of", "print_backtest", "print_evaluations", "print_orders", "p
 
 SHOWN = 20
 """Orders that are printed; the file holds all."""
-OVER_ITEMS = "intervals are over items, for these periods alone: other periods may differ by more"
 
 
 @contextmanager
@@ -86,6 +85,8 @@ def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> No
     if first.bound is not None:
         console.print(f"lower bound {first.bound.value:.4f} (whole network): {first.bound.source}", highlight=False)
     if first.over_items:
+        from gnn_inventory.intervals import OVER_ITEMS
+
         console.print(OVER_ITEMS, highlight=False)
 
 
@@ -149,6 +150,8 @@ def print_orders(orders: "pd.DataFrame", output: Path) -> None:
 
 def print_backtest(found: "Backtest", output: Path | None) -> None:
     from rich.table import Table
+
+    from gnn_inventory.intervals import OVER_ITEMS
 
     items = f"{len(found.items)} items"
     table = Table(title=f"{items}, periods {found.first} to {found.last - 1} (the first is 0)", title_justify="left")

@@ -4,7 +4,10 @@ import math
 
 from torch import Tensor
 
-__all__ = ["interval", "relative_gap", "student"]
+__all__ = ["OVER_ITEMS", "interval", "relative_gap", "student"]
+
+OVER_ITEMS = "intervals are over items, for these periods alone: other periods may differ by more"
+"""What is said beside intervals over the items of a panel, which share their periods."""
 
 
 def interval(values: Tensor) -> tuple[float, float]:

@@ -14,6 +14,7 @@ import gnn_inventory as gi
 from gnn_inventory.allocation import proportional
 from gnn_inventory.cli.planning import _write_table
 from gnn_inventory.errors import InputError
+from gnn_inventory.intervals import OVER_ITEMS
 from gnn_inventory.planning.draft import split_by_time
 from gnn_inventory.planning.export import export_decision, normal_quantile
 from gnn_inventory.policies.base import Observation, UnsupportedNetworkError
@@ -174,6 +175,8 @@ def test_backtest_beside_base_stock(trained, run, monkeypatch):
     code, out, _ = run("backtest", *arguments)
     assert code == 0
     assert "base stock" in out
+    for told in (out, run("evaluate", trained / "run")[1]):
+        assert OVER_ITEMS in " ".join(told.split())
 
 
 def test_a_policy_of_a_network_that_states_its_demand_looks_back_over_sales(tables, quick, run, monkeypatch):

@@ -14,6 +14,7 @@ import torch
 from gnn_inventory.errors import InputError
 from gnn_inventory.evaluation import EvaluationResult, assessment_of, evaluate_on, refuse_other_tests
 from gnn_inventory.files import write_text
+from gnn_inventory.intervals import OVER_ITEMS
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.report import charts
 from gnn_inventory.report.response import Typical, attributions, response
@@ -168,6 +169,8 @@ def _summary(
         ("fill rate", f"{happened.fill_rate_of_all:.1%}", f"demand served at once from stock, on {kept} of the scenarios"),
         ("measured on", f"{scenarios} scenarios", f"{periods} periods each, the first {warm_up} not counted"),
     ]
+    if result.over_items:
+        tiles.append(("of", "a panel", OVER_ITEMS))
     if result.reference is not None and result.gap_ci95 is not None:
         low, high = result.gap_ci95
         kind = result.reference.kind.replace("_", " ")
