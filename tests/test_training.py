@@ -50,7 +50,7 @@ def test_the_same_recipe_gives_the_same_bits(quick, tmp_path):
 
 
 def test_killed_in_mid_epoch_and_resumed_gives_the_bits_of_an_uninterrupted_run(quick, tmp_path):
-    settings = ["training.epochs=6", "training.scenarios=256", "training.average=0.9"]
+    settings = ["training.epochs=6", "training.scenarios=160", "training.average=0.9"]
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     words = ["train", str(quick), "-o", str(killed), *(word for setting in settings for word in ("--set", setting))]
