@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.types import LinkPerScenario, NodePerScenario, Truths
 
@@ -34,18 +35,18 @@ class Limits:
     Attributes:
         capacity: some link or location has one.
         passing: some location cannot hold stock.
-        minimum: some link has a minimum order.
+        minimum: most links with a minimum order that leave one location; as many as leave it where nobody says.
     """
 
     capacity: bool = True
     passing: bool = True
-    minimum: bool = True
+    minimum: int | None = None
 
     @classmethod
     def of(cls, graph: InventoryGraph) -> "Limits":
         """Those of a graph."""
         capacity = bool(graph.link_capacity.isfinite().any() | graph.ship_capacity.isfinite().any())
-        return cls(capacity, not bool(graph.holds_stock.all()), bool((graph.minimum_order > 0).any()))
+        return cls(capacity, not bool(graph.holds_stock.all()), _most_with_a_minimum(graph))
 
 
 ANY = Limits()
@@ -72,9 +73,15 @@ def feasible(
     orders = proportional(graph, on_hand, desired, keep, limits)
     if whole:
         orders = straight_through(whole_units(graph, on_hand, orders), orders)
-    if limits.minimum:
-        orders = straight_through(without_small_orders(graph, on_hand, orders), orders)
+    most = _most_with_a_minimum(graph) if limits.minimum is None else limits.minimum
+    if most:
+        orders = straight_through(without_small_orders(graph, on_hand, orders, most), orders)
     return orders
+
+
+def _most_with_a_minimum(graph: InventoryGraph) -> int:
+    """Links with a minimum order that leave one location, at the most."""
+    return int(torch.bincount(graph.source[graph.minimum_order > 0], minlength=1).max())
 
 
 def proportional(
@@ -138,10 +145,23 @@ def _unasked(graph: InventoryGraph, stock: NodePerScenario, asked: Truths) -> Li
 
 
 def with_whole_limits(graph: InventoryGraph) -> InventoryGraph:
-    """The same graph with its capacities rounded down and its minimum orders up: what a whole order may be."""
+    """The same graph with its capacities rounded down and its minimum orders up: what a whole order may be.
+
+    Raises:
+        InputError: there is no such order on a link.
+    """
     rounded = copy.copy(graph)
     rounded.ship_capacity, rounded.link_capacity = graph.ship_capacity.floor(), graph.link_capacity.floor()
     rounded.minimum_order = graph.minimum_order.ceil()
+    least = rounded.minimum_order.clamp_min(1.0)
+    most = rounded.link_capacity.minimum(rounded.ship_capacity[graph.source])
+    if bool((least > most).any()):
+        problems = [
+            f"link '{graph.link_names[link]}': in whole units got orders of at least {least[link]:g} and at most {most[link]:g}; "
+            "expected room for a whole order: another capacity or minimum_order, or orders in parts of units"
+            for link in (least > most).nonzero().flatten().tolist()
+        ]
+        raise InputError(problems)
     return rounded
 
 
@@ -158,7 +178,7 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
         orders: feasible orders [B, E], units.
     """
     by_source = torch.argsort(graph.source, stable=True)
-    running, first = _running_totals(graph, orders, by_source)
+    running, first = _running_totals(graph, orders[:, by_source], by_source)
     total = torch.zeros_like(on_hand, dtype=torch.float64).index_add(1, graph.source, orders.double())
     stock = on_hand.double().clamp_min(0.0).masked_fill(graph.is_supplier, torch.inf)
     source = graph.source[by_source]
@@ -168,7 +188,7 @@ def whole_units(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPer
     return torch.zeros_like(orders).index_copy(1, by_source, (whole - before).to(orders.dtype))
 
 
-def without_small_orders(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario) -> LinkPerScenario:
+def without_small_orders(graph: InventoryGraph, on_hand: NodePerScenario, orders: LinkPerScenario, most: int) -> LinkPerScenario:
     """Feasible orders of which none is above 0 and below its link's minimum.
 
     An order of at least the minimum stands as it is. One of less than half the minimum is not placed. One between is raised
@@ -180,6 +200,7 @@ def without_small_orders(graph: InventoryGraph, on_hand: NodePerScenario, orders
         graph: the network.
         on_hand: I [B, N], units.
         orders: feasible orders [B, E], units.
+        most: links with a minimum that leave one location, at the most.
     """
     least = graph.minimum_order
     stands = orders >= least * (1 - ROUNDING)  # a cut in proportion may leave a rounding error less
@@ -188,15 +209,21 @@ def without_small_orders(graph: InventoryGraph, on_hand: NodePerScenario, orders
     room = limit.index_add(1, graph.source, standing.double(), alpha=-1.0)
     wanted = torch.where(~stands & (orders >= least / 2) & (least <= graph.link_capacity), least, 0.0)
     by_source = torch.argsort(graph.source, stable=True)
-    running = torch.zeros_like(wanted, dtype=torch.float64)
-    running = running.index_copy(1, by_source, _running_totals(graph, wanted, by_source)[0])
-    return standing + torch.where(running <= room[:, graph.source], wanted, 0.0)
+    wanted, room = wanted[:, by_source], room[:, graph.source[by_source]]
+    for _ in range(
+        most
+    ):  # the first of a source for which there is no room is not placed; then there may be room for one after it
+        over = ((_running_totals(graph, wanted, by_source)[0] > room) & (wanted > 0)).to(wanted.dtype)
+        if wanted.is_cpu and not torch.compiler.is_compiling() and not over.any():  # elsewhere to look would take longer
+            break
+        wanted = torch.where((over > 0) & (_running_totals(graph, over, by_source)[0] == 1), 0.0, wanted)
+    return standing.index_add(1, by_source, wanted)
 
 
 def _running_totals(graph: InventoryGraph, values: LinkPerScenario, by_source: Tensor) -> tuple[Tensor, Tensor]:
-    """Running totals over the links of each source, links sorted by source [B, E], and where its first link stands [E]."""
+    """Running totals over the links of each source and where its first link stands [E]; links sorted by source [B, E]."""
     source = graph.source[by_source]
-    cumulative = values[:, by_source].double().cumsum(1)  # over all links: then what earlier sources have is taken off
+    cumulative = values.double().cumsum(1)  # over all links: then what earlier sources have is taken off
     first = torch.searchsorted(source, source)
     return cumulative - functional.pad(cumulative, (1, 0))[:, first], first
 

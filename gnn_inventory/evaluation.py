@@ -191,7 +191,7 @@ def evaluate_on(
 
             total[rows] = torch.cat(threads.map(cost_of, graph, len(drawn)))
             if programme:
-                bound[rows] = programme_bound(graph, drawn, warm_up)
+                bound[rows] = programme_bound(graph, drawn, warm_up, whole_units)
             elif source.count is not None:
                 bound[rows] = perfect_information(graph, drawn, warm_up)
             if reference is not None:

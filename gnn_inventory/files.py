@@ -10,7 +10,10 @@ import yaml
 
 from gnn_inventory.errors import InputError, UsageError
 
-__all__ = ["dump_yaml", "parse_yaml", "read_text", "read_yaml", "replace_file", "write_text"]
+__all__ = ["dump_yaml", "holds_anything", "parse_yaml", "read_text", "read_yaml", "replace_file", "write_text"]
+
+TEMPORARY = ".tmp"
+"""End of the names of files that are being written."""
 
 FLOAT = re.compile(r"[-+]?((\d+\.\d*|\.\d+)(e[-+]?\d+)?|\d+e[-+]?\d+|\.inf)|\.nan", re.IGNORECASE)
 PLAIN = {
@@ -131,18 +134,30 @@ def read_text(path: Path) -> str:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write under a temporary name in the same folder, flush to disk, rename: after a kill the old file still stands."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write under a temporary name in the same folder, flush to disk, rename: after a kill the old file still stands.
+
+    Where the path is a link, the file that it leads to is replaced.
+    """
+    real = path.resolve()
+    temporary = real.with_name(f".{real.name}.{os.getpid()}{TEMPORARY}")
     try:
+        if real.exists() and not real.is_file():
+            raise UsageError(f"{path}: is no file; name another place")
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, real)
     except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}; name another place") from None
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror}; name another place") from None
+
+
+def holds_anything(folder: Path) -> bool:
+    """Whether there is anything in a folder but what a kill left half-written."""
+    return any(not (path.name.startswith(".") and path.name.endswith(TEMPORARY)) for path in folder.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows, scaled_calendar
 from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
@@ -329,3 +330,13 @@ def test_favorita():
     with pytest.raises(InputError, match=r"10 negative values \(lowest -1632\)"):
         load_panel(FAVORITA / "weekly_sales.pt")
     assert float(load_panel(FAVORITA / "weekly_sales.pt", clamp=True).sales.min()) == 0
+
+
+def test_synthetic_demand_takes_a_network_as_people_have_it():
+    """The same as of the parsed network; what is no stream or seed is one line."""
+    found = gi.SyntheticDemand(gi.serial(), 3, "dev").sample(0, 4, 10)
+    assert torch.equal(found.demand, SyntheticDemand(parse_network(gi.serial()), 3, "dev").sample(0, 4, 10).demand)
+    with pytest.raises(InputError, match="stream: got 'tset'; did you mean 'test'"):
+        gi.SyntheticDemand(gi.serial(), 3, "tset")
+    with pytest.raises(InputError, match="seed: got -1; expected an integer >= 0"):
+        gi.SyntheticDemand(gi.serial(), -1, "test")

@@ -14,6 +14,7 @@ from test_simulator import STORE, chain, simulate
 import gnn_inventory as gi
 from gnn_inventory.allocation import proportional, whole_units, with_whole_limits, without_small_orders
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.lumps import LumpSizes, decided
@@ -118,7 +119,7 @@ def hub(minimum, stock, asked, capacity=None):
     graph = InventoryGraph.from_network(network)  # nodes: a, b, c, hub, supplier
     on_hand = torch.tensor([[0.0, 0, 0, stock, 0]])
     feasible = proportional(graph, on_hand, torch.tensor([[*asked, 0.0]]))
-    return without_small_orders(graph, on_hand, feasible)[0, :3].tolist()
+    return without_small_orders(graph, on_hand, feasible, graph.links)[0, :3].tolist()
 
 
 def test_small_orders_by_hand():
@@ -126,6 +127,7 @@ def test_small_orders_by_hand():
     assert hub((4, 4, 0), 20, (5, 1.9, 1)) == [5, 0, 1]  # b: less than half: not placed
     assert hub((4, 4, 0), 9.5, (5, 3, 1)) == [5, 0, 1]  # b: 6 of 9.5 stand, 3.5 are left: no room
     assert hub((4, 4, 4), 7, (3, 3, 1)) == [4, 0, 0]  # a raised first: 3 left, no room for b; c below half
+    assert hub((10, 5, 0), 8, (5, 3, 0)) == [0, 5, 0]  # a: no room; what it is not given is there for b
     assert hub((4, 4, 0), 6, (8, 4, 0)) == [4, 0, 0]  # the cut in proportion makes 4 and 2; b: half of it, 2 left, no room
     assert hub((4, 4, 0), 20, (5, 3, 1), capacity=9) == [5, 0, 1]  # capacity leaves 3
     assert hub((4, 4, 0), -3, (5, 3, 1)) == [0, 0, 0]
@@ -159,7 +161,7 @@ def test_orders_are_nothing_or_the_minimum_and_feasible(network, seed, whole):
     limits = with_whole_limits(graph) if whole else graph
     if whole:
         orders = whole_units(limits, on_hand, orders)
-    found = without_small_orders(limits, on_hand, orders)
+    found = without_small_orders(limits, on_hand, orders, graph.links)
     least = limits.minimum_order
     assert ((found == 0) | (found >= least * (1 - 1e-6))).all()
     assert (found <= limits.link_capacity).all()
@@ -172,7 +174,7 @@ def test_orders_are_nothing_or_the_minimum_and_feasible(network, seed, whole):
     bought = graph.is_supplier[graph.source]  # from unlimited stock: the nearer of nothing and the minimum
     near = torch.where(orders >= least, orders, torch.where(orders >= least / 2, least, 0.0))
     assert torch.equal(found[:, bought], near[:, bought])
-    torch.testing.assert_close(without_small_orders(limits, on_hand, found), found)
+    torch.testing.assert_close(without_small_orders(limits, on_hand, found, graph.links), found)
 
 
 class Asks(Policy):
@@ -315,6 +317,16 @@ def test_the_economic_order_quantity_of_message_passing():
     # Q = sqrt(2 K mean (h + p) / (h p)) = sqrt(2 64 10 10 / 9) = 37.7 units, 3.77 periods; 9 / 10 of it above the base stock
     assert float(sizes.size) == pytest.approx((2 * 64 * 10 * 10 / 9) ** 0.5 / 10)
     assert float(sizes.above) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("limits", [{"minimum_order": 3.2, "capacity": 3.9}, {"capacity": 0.9}])
+def test_a_link_that_no_whole_order_fits_is_named(limits):
+    network = gi.one_store(link={"lead_time": 1, **limits})
+    assert gi.evaluate(gi.MessagePassing(width=4), network, scenarios=4, periods=12, warm_up=4).cost > 0
+    with pytest.raises(
+        InputError, match=r"link 'supplier -> store': in whole units got orders of at least .*expected room for a whole order"
+    ):
+        gi.evaluate(gi.MessagePassing(width=4), network, scenarios=4, periods=12, warm_up=4, whole_units=True)
 
 
 def test_what_a_network_without_fixed_costs_sees_of_all_this():

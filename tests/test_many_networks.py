@@ -229,7 +229,7 @@ def test_a_network_with_ten_times_the_costs_counts_no_more():
     cheap = {**SERIAL, "upstream": {"holding_cost": 0.3}, "store": {**SERIAL["store"], "holding_cost": 1.0, "underage_cost": 9.0}}
     found = []
     for second in (cheap, dear):
-        graph, scenarios, _ = data_of(recipe(networks={"first": cheap, "second": second})).dev
+        graph, scenarios, *_ = data_of(recipe(networks={"first": cheap, "second": second})).dev
         with torch.no_grad():
             cost = torch.stack([period.outcome.cost for period in periods(gi.MessagePassing(width=8), graph, scenarios)])
         found.append(cost)
@@ -241,14 +241,14 @@ def test_the_unit_of_money_is_what_a_network_usually_costs():
     store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"normal": {"mean": 5.0, "std": 1.0}}}
     bought = {"family": "one_store", "store": store, "link": {"lead_time": 1, "unit_cost": 2.0}}
     for link, unit in ((bought["link"], 12.4819), ({"lead_time": 1}, 2.4819)):
-        _, scenarios, _ = data_of(recipe(networks={"store": {**bought, "link": link}})).dev
+        _, scenarios, *_ = data_of(recipe(networks={"store": {**bought, "link": link}})).dev
         assert float(scenarios.parameters.holding_cost.max()) == pytest.approx(1 / unit, rel=1e-4)
 
 
 def test_money_of_a_network_whose_demand_is_certain_has_a_unit_too():
     """As where demand deviates by a twentieth of its mean: (1 + 9) phi(1.2816) 0.25 sqrt(2) = 0.62047."""
     store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "demand": {"normal": {"mean": 5.0, "std": 0.0}}}
-    _, scenarios, _ = data_of(recipe(networks={"store": {"family": "one_store", "store": store, "link": {"lead_time": 1}}})).dev
+    _, scenarios, *_ = data_of(recipe(networks={"store": {"family": "one_store", "store": store, "link": {"lead_time": 1}}})).dev
     assert float(scenarios.parameters.holding_cost.max()) == pytest.approx(1 / 0.62047, rel=1e-4)
 
 
@@ -358,7 +358,7 @@ def test_weights_that_no_epoch_betters_are_kept(tmp_path):
     for name, value in gi.load_policy(file).state_dict().items():
         assert torch.equal(found.policy.state_dict()[name], value)
     assert all(line["dev"] > found.dev_cost for line in found.metrics)
-    graph, scenarios, _ = data_of(recipe()).dev
+    graph, scenarios, *_ = data_of(recipe()).dev
     with torch.no_grad():
         cost = torch.stack([period.outcome.cost for period in periods(gi.load_policy(file), graph, scenarios)], 1)[:, 4:]
     assert found.dev_cost == pytest.approx(float(cost.mean()) / graph.demand_locations, rel=1e-5)

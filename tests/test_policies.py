@@ -307,3 +307,41 @@ def test_weights_drawn_anew_are_those_of_a_fresh_policy():
     fresh, other = (gi.MessagePassing(width=4, lumps=1, routes=1, survey_rounds=1, seed=seed) for seed in (3, 5))
     other.reset_parameters(3)
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in fresh.state_dict().items())
+
+
+def test_with_a_window_orders_scale_with_demand_however_small():
+    """Tonnes or grams: only a series without any sale is taken for whole units."""
+    cost = {}
+    for scale in (1.0, 0.001):
+        store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "lost", "initial_stock": 5.0 * scale}
+        store["demand"] = {"normal": {"mean": 5.0 * scale, "std": 1.0 * scale, "clip": True}}
+        policy = gi.MessagePassing(width=4, window=8)
+        cost[scale] = gi.evaluate(policy, gi.one_store(store=store), scenarios=8, periods=40, warm_up=20).cost / scale
+    assert cost[0.001] == pytest.approx(cost[1.0], rel=1e-4)
+
+
+@pytest.mark.parametrize(("mean", "fixed_cost"), [(mean, cost) for mean in (3.0, 7.0, 11.0, 13.0) for cost in (0.0, 30.0)])
+def test_a_location_at_its_reorder_point_orders(mean, fixed_cost):
+    """In units of the mean flow s is no round number; at s it orders up to S all the same, and just above it does not."""
+    store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "backlogged", "demand": {"poisson": {"mean": mean}}}
+    graph = gi.InventoryGraph.from_network(gi.one_store(store=store, link={"lead_time": 1, "fixed_cost": fixed_cost}))
+    policy, place = gi.ReorderPoint().eval(), graph.labels.index("store")
+    for point in range(60):
+        policy.set_points(graph, {"store": float(point)}, {"store": point + 17.0})
+        on_hand = torch.zeros(2, graph.nodes)
+        on_hand[:, place] = torch.tensor([float(point), point + 1.0])
+        seen = Observation(on_hand, torch.zeros(2, 1, 0), torch.zeros(2, 0, graph.nodes), torch.zeros(0))
+        assert policy.eval()(graph, seen).orders[:, 0].tolist() == pytest.approx([17.0, 0.0], abs=1e-3)
+
+
+def test_demand_without_a_mean_leaves_orders_within_bounds():
+    store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "backlogged", "initial_stock": 0.0}
+    store["demand"] = {"normal": {"mean": 0.0, "std": 1.0, "clip": False}}
+    network = gi.one_store(store=store, link={"lead_time": 1})
+    assert gi.evaluate(gi.MessagePassing(width=4), network, scenarios=16, periods=40, warm_up=20).cost < 100
+
+
+@pytest.mark.parametrize("name", ["newsvendor_quantile", "fixed_quantile", "transformed_quantile", "newsvendor_with_returns"])
+def test_a_forecaster_that_looks_at_nothing_is_refused(name):
+    with pytest.raises(InputError, match=r"policy\.window: got 0; expected at least 1"):
+        make_policy(name, window=0)

@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from test_simulator import on_random_networks
 
 import gnn_inventory as gi
@@ -99,6 +100,44 @@ def test_the_simulator_gives_the_optimal_cost_of_the_optimal_echelon_levels(row)
     network, policy = serial(row), gi.EchelonBaseStock()
     policy.set_levels(gi.InventoryGraph.from_network(network), row["echelon_base_stock_levels"])
     assert_cost(policy, network, row["optimal_cost"])
+
+
+@pytest.mark.parametrize(
+    ("demand", "underage_cost", "of_two_periods"),
+    [
+        ({"poisson": {"mean": 0.001}}, 2000.0, stats.poisson(0.002)),
+        ({"negative_binomial": {"successes": 0.05, "probability": 0.005}}, 1e5, stats.nbinom(0.1, 0.005)),
+        ({"negative_binomial": {"successes": 0.05, "probability": 0.01}}, 1e4, stats.nbinom(0.1, 0.01)),
+    ],
+)
+def test_the_level_of_what_hardly_ever_sells_is_the_newsvendors(demand, underage_cost, of_two_periods):
+    """Lead time 1: the fractile of demand over two periods, many deviations above its mean."""
+    store = {"holding_cost": 1.0, "underage_cost": underage_cost, "unmet_demand": "backlogged", "demand": demand}
+    found = reference_of(parse_network(gi.one_store(store={**store, "initial_stock": 1.0}, link={"lead_time": 1})))
+    level, values = of_two_periods.ppf(underage_cost / (underage_cost + 1.0)), np.arange(20_000)
+    cost = np.where(values < level, level - values, underage_cost * (values - level)) @ of_two_periods.pmf(values)
+    assert found.levels["store"] == level
+    assert found.value == pytest.approx(cost, rel=1e-5)
+
+
+def test_a_rare_seller_at_the_end_of_a_chain_has_a_unit_in_stock():
+    """One unit at the store, none upstream: it costs its holding but for the demand of two periods, after which it is replaced."""
+    network = gi.serial(
+        echelons=2,
+        upstream={"holding_cost": 0.5},
+        store={
+            "holding_cost": 1.0,
+            "underage_cost": 2000.0,
+            "unmet_demand": "backlogged",
+            "demand": {"poisson": {"mean": 0.001}},
+        },
+        upstream_link={"lead_time": 1},
+        store_link={"lead_time": 1},
+    )
+    found = reference_of(parse_network(network))
+    assert found.levels == {"warehouse": 1.0, "store": 1.0}
+    gone = 3 * 0.001  # the chance that the unit was sold within the periods until the next is there
+    assert found.value == pytest.approx(1.0 - gone + 2000.0 * gone**2 / 2, rel=1e-3)
 
 
 def poisson(mean):
@@ -315,6 +354,26 @@ def test_an_evaluation_in_python_has_a_bound_where_it_is_asked_for():
     result = gi.evaluate(gi.MessagePassing(width=4, slots=3), gi.one_warehouse(stores=2), 4, periods=20, warm_up=0, bound=True)
     assert result.reference.kind == "lower_bound"
     assert 0 < result.reference.value < result.cost
+
+
+def test_the_programme_lets_half_a_unit_lie_where_orders_are_whole():
+    """5.5 units at a location that cannot hold stock: whole orders leave half a unit there, and the bound may not ship it."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    network.add_node("dock", holds_stock=False, holding_cost=0.0, initial_stock=5.5)
+    network.add_node("store", holding_cost=1.0, underage_cost=0.0, unmet_demand="lost", demand={"poisson": {"mean": 0.001}})
+    network.add_edge("supplier", "dock", lead_time=1)
+    network.add_edge("dock", "store", lead_time=1)
+    source = SyntheticDemand(parse_network(network), 0, "test")
+    drawn = source.sample(0, 4, 2)
+    policy = gi.EchelonBaseStock()
+    policy.set_levels(source.graph, {"dock": 0.0, "store": 0.0})
+    with torch.no_grad():
+        cost = {whole: costs(policy, source.graph, drawn, whole)[:, 1].double() for whole in (False, True)}
+    torch.testing.assert_close(cost[False], torch.full((4,), 5.5, dtype=torch.float64))
+    torch.testing.assert_close(cost[True], torch.full((4,), 5.0, dtype=torch.float64))
+    assert (programme_bound(source.graph, drawn, 1) > cost[True]).all()
+    assert (programme_bound(source.graph, drawn, 1, whole_units=True) <= cost[True] + 1e-9).all()
 
 
 def test_the_programme_is_reached_by_just_in_time():

@@ -309,7 +309,6 @@ def test_the_fill_rate_on_dev_is_counted_by_hand():
         (["training.objective=median"], r"training\.objective: got 'median'; expected 'mean'"),
         (["training.objective={cvar: 1.5}"], r"training\.objective\.cvar: got 1\.5; expected a number < 1"),
         (["training.objective={var: 0.5}"], "training: objective: unknown key 'var'"),
-        (["training.objective={cvar: 0.99}"], "objective: got cvar 0.99 with batch 32, less than one scenario in the tail"),
         (["training.fill_rate=1.2"], r"training\.fill_rate: got 1\.2; expected a number < 1"),
         (["training.multiplier_rate=3.0"], "multiplier_rate: got 3.0; expected it with a fill_rate only"),
     ],
@@ -317,6 +316,29 @@ def test_the_fill_rate_on_dev_is_counted_by_hand():
 def test_what_cannot_be_asked_is_one_line(changes, text, quick):
     with pytest.raises(InputError, match=text):
         gi.load_recipe(quick, changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (["training.objective={cvar: 0.99}"], "cvar 0.99 with batch 32"),
+        (
+            ["training.objective={cvar: 0.95}", "training.scenarios=21", "training.batch=20"],
+            "cvar 0.95 with batch 10",
+        ),  # 11 and 10
+        (["training.objective={cvar: 0.95}", "training.dev_scenarios=19"], "cvar 0.95 with dev_scenarios 19"),
+    ],
+)
+def test_a_tail_without_a_scenario_is_refused(changes, text, quick, tmp_path):
+    with pytest.raises(InputError, match=rf"training\.objective: got {text}, less than one scenario in the tail; expected more"):
+        gi.train_recipe(gi.load_recipe(quick, changes), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("level", [95, 0.0, -1.0])
+def test_a_level_that_is_none_is_refused(level):
+    with pytest.raises(InputError, match="expected a number between 0 and 1"):
+        gi.conditional_value_at_risk(torch.arange(10.0), level)
 
 
 @pytest.mark.parametrize("change", ["training.objective={cvar: 0.75}", "training.fill_rate=0.95"])

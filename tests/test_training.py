@@ -26,6 +26,7 @@ from gnn_inventory.training.judgement import judge
 from gnn_inventory.training.machine import ROWS, Machine, Threads
 from gnn_inventory.training.processes import ALONE
 from gnn_inventory.training.run_folder import RunFolder, load_policy, save_policy
+from gnn_inventory.training.train import prepared
 
 RESTLESS = ["policy={name: base_stock}", "training.learning_rate=0.7", "training.schedule=constant"]
 """Levels that jump about: the best epoch is not the last."""
@@ -111,9 +112,19 @@ def test_a_short_training_beats_ordering_the_mean_demand():
 
 
 def test_a_dead_gradient_is_reported():
-    """In 2 periods no order with a lead time of 4 arrives: nothing can be learned."""
-    with pytest.raises(TrainingError, match=r"gradient is dead.*longer than the lead times"):
-        gi.train(gi.BaseStock(), gi.one_store(), gi.Training(scenarios=8, batch=8, epochs=1, periods=2, warm_up=0))
+    """Nothing costs anything: nothing can be learned."""
+    store = {"holding_cost": 0.0, "underage_cost": 0.0, "unmet_demand": "backlogged", "demand": {"poisson": {"mean": 4.0}}}
+    with pytest.raises(TrainingError, match=r"gradient is dead.*does stock cost anything"):
+        gi.train(gi.BaseStock(), gi.one_store(store=store), gi.Training(scenarios=8, batch=8, epochs=1, periods=8, warm_up=0))
+
+
+def test_a_location_whose_orders_come_too_late_for_the_training_is_named():
+    """Lead times 1 and 9: in 9 periods nothing that is ordered for the second store is sold."""
+    network = gi.one_warehouse(stores=2, store_link={"lead_time": [1, 9]}, warehouse_link={"lead_time": 2})
+    short = gi.Training(scenarios=8, batch=8, epochs=1, periods=9, warm_up=0)
+    with pytest.raises(InputError, match=r"training\.periods: got 9; expected more than 9: what 'store_1' orders"):
+        gi.train(gi.BaseStock(), network, short)
+    gi.train(gi.BaseStock(), network, short.model_copy(update={"periods": 10}))
 
 
 def test_a_gradient_that_dies_on_the_way_is_no_matter_of_the_periods():
@@ -349,3 +360,38 @@ def test_the_mean_of_the_weights_is_what_is_kept(quick, tmp_path):
     for decay, value in zip((1 / 11, 0.15, 0.15), plain, strict=True):
         mean = decay * mean + (1 - decay) * value
     torch.testing.assert_close(found["kept.order.weight"], mean)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_training_starts_from_weights_of_either_precision(dtype, quick, tmp_path):
+    first = gi.load_recipe(quick, ["training.dtype=float64", "training.epochs=1"])
+    gi.train_recipe(first, RunFolder(tmp_path / "first"))
+    start = f"start={tmp_path / 'first' / 'policy.safetensors'}"
+    result = gi.train_recipe(
+        gi.load_recipe(quick, [start, f"training.dtype={dtype}", "training.epochs=1"]), RunFolder(tmp_path / "more")
+    )
+    assert next(result.policy.parameters()).dtype == getattr(torch, dtype)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_what_training_gives_is_ready_for_use(average, quick, tmp_path):
+    """In training mode a (s, S) policy smooths its decision to order."""
+    recipe = gi.load_recipe(quick, ["policy={name: reorder_point}", f"training.average={average}", "training.epochs=1"])
+    assert not gi.train_recipe(recipe, RunFolder(tmp_path / "run")).policy.training
+    assert not load_policy(tmp_path / "run" / "policy.safetensors").training
+
+
+def test_simulated_periods_count_every_network(tmp_path):
+    """3 networks of 4 scenarios over 12 periods, in each of 2 steps."""
+    settings = "policy.width=4 training.periods=12 training.warm_up=4 training.epochs=1 training.scenarios=24 training.batch=12 "
+    settings += (
+        "training.networks=3 training.dev_networks=3 training.dev_scenarios=3 training.dev_periods=12 training.dev_warm_up=4"
+    )
+    result = gi.train_recipe(gi.load_recipe("any_one_warehouse", settings.split()), RunFolder(tmp_path / "run"))
+    assert result.metrics[0]["simulated_periods"] == 2 * 3 * 4 * 12
+
+
+def test_batches_are_of_even_size():
+    data = prepared(gi.load_recipe("one_warehouse", ["training.scenarios=10", "training.batch=3", "training.dev_scenarios=2"]))[1]
+    sizes = [len(batch.scenarios) for batch in data.batches(gi.Training(scenarios=10, batch=3), 0)]
+    assert sorted(sizes) == [2, 2, 3, 3]

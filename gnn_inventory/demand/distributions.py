@@ -3,14 +3,15 @@
 import copy
 import math
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
 
 from gnn_inventory.demand.scenarios import BLOCK, STREAMS, Scenarios, ScenarioSource, blocks, generator, initial_values
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.topology.network import Network, is_panel
+from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson
 
 __all__ = ["SyntheticDemand", "cumulative"]
@@ -25,15 +26,21 @@ class SyntheticDemand(ScenarioSource):
     The same seed and stream give the same scenarios, whatever the number drawn at once; more periods extend them.
 
     Args:
-        network: the network, valid.
-        seed: of the scenarios.
+        network: the network.
+        seed: of the scenarios, an integer >= 0.
         stream: "train", "dev" or "test": the same seed gives other scenarios in each.
 
     Raises:
-        InputError: the network's demand is a panel of sales.
+        InputError: the network is not valid, or its demand is a panel of sales; no such stream or seed.
     """
 
-    def __init__(self, network: Network, seed: int, stream: str) -> None:
+    def __init__(self, network: nx.DiGraph | Network, seed: int, stream: str) -> None:
+        if not isinstance(network, Network):
+            network = parse_network(network)
+        if stream not in STREAMS:
+            raise InputError(f"stream: got {stream!r}; {nearest(stream, STREAMS)}")
+        if seed < 0:
+            raise InputError(f"seed: got {seed}; expected an integer >= 0")
         if is_panel(network):
             raise InputError(
                 f"{network.name}: demand is a panel of sales; name it: demand.panel=FILE, and demand.windows where the recipe has none"

@@ -124,9 +124,10 @@ def generator(*key: int) -> torch.Generator:
 
 
 def mean_seen(past: Past, has_demand: Tensor) -> NodeValues:
-    """Mean of past demand [B, N]; a series without a sale gets the smallest mean that could have been seen, 1 / periods."""
+    """Mean of past demand [B, N]; a series without a sale gets the smallest mean of whole units that could have been seen, 1 / periods."""
     periods = max(past.shape[1], 1)
-    return (past.sum(1) / periods).clamp_min(1.0 / periods) * has_demand
+    mean = past.sum(1) / periods
+    return torch.where(mean > 0, mean, 1.0 / periods) * has_demand
 
 
 def initial_values(

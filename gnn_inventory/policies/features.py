@@ -30,7 +30,8 @@ def node_features(graph: InventoryGraph, known: Known, cover: Cover) -> Float[Te
     """What is known of each node, without scale [b, N, F]."""
     parameters, flow = known.parameters, known.node_flow
     money = unit_of_money(graph, known)
-    variation = known.std_demand / known.mean_demand.clamp_min(1e-12) * graph.has_demand
+    mean = torch.where(known.mean_demand > 0, known.mean_demand, flow)  # demand may be negative, and 0 in the mean
+    variation = known.std_demand / mean * graph.has_demand
     values = [
         parameters.holding_cost / money * 10,
         parameters.underage_cost / money,

@@ -3,6 +3,7 @@
 The trees are grown and asked on the CPU wherever the tensors lie.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class QuantileForecaster:
         settings |= {"deterministic": True, "force_row_wise": True, "num_threads": torch.get_num_threads()}
         data = lightgbm.Dataset(features, target, free_raw_data=False)
         models = [lightgbm.train({**settings, "alpha": alpha}, data, TREES).model_to_string() for alpha in QUANTILES]
-        return cls(models)
+        return cls([re.sub(r"\[num_threads: \d+\]\n", "", model) for model in models])  # the same trees, whoever grew them
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "QuantileForecaster":
         """Itself: nothing in it changes."""
@@ -83,8 +84,9 @@ class QuantileForecaster:
 
 
 def _unit(past: Tensor) -> Tensor:
-    """Mean of the past; of a past without demand, the smallest that could have been seen."""
-    return past.mean(1).clamp_min(1.0 / past.shape[1])
+    """Mean of the past; of a past without demand, the smallest of whole units that could have been seen."""
+    mean = past.mean(1)
+    return torch.where(mean > 0, mean, 1.0 / past.shape[1])
 
 
 def _features(past: Tensor, calendar: Tensor, horizon: Tensor) -> np.ndarray:

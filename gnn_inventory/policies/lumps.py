@@ -17,7 +17,9 @@ __all__ = ["LumpSizes", "Lumps", "decided"]
 SMOOTHING = 0.2
 """Width of the decision's gradient, as a part of S - s."""
 LEAST = 0.1
-"""Added to it, in units of the mean flow, where S - s is next to nothing."""
+"""Added to it, in units of the mean flow: it is not nothing where S - s is."""
+ROUNDING = 1e-5
+"""Of S - s and of the mean flow: what a position in units of the mean flow may seem to be above s that is at it."""
 LARGEST = 100.0
 """Periods of mean demand beyond which no order goes, where next to nothing is charged for holding."""
 
@@ -34,7 +36,8 @@ def decided(lacking: Float[Tensor, "scenario _"], gap: Tensor) -> Float[Tensor, 
         gap: S - s, in the same units.
     """
     width = SMOOTHING * gap.detach() + LEAST
-    return straight_through((lacking >= gap).to(lacking.dtype), torch.sigmoid((lacking - gap) / width))
+    enough = lacking >= gap - ROUNDING * (1.0 + gap)
+    return straight_through(enough.to(lacking.dtype), torch.sigmoid((lacking - gap) / width))
 
 
 @dataclass(frozen=True)

@@ -268,7 +268,8 @@ class MessagePassing(Policy):
         self, graph: InventoryGraph, past: Past, shares: LinkValues | None = None
     ) -> Float[Tensor, "scenario node channel"]:
         """Demand below each node a season ago, from now on, over the mean of the window before, less 1."""
-        base = _below(graph, past[:, : self.recent], shares).mean(1).clamp_min(1.0 / self.recent)
+        mean = _below(graph, past[:, : self.recent], shares).mean(1)
+        base = torch.where(mean > 0, mean, 1.0 / self.recent)
         then = _below(graph, past[:, self.recent : self.recent + 2 * self.slots], shares)
         return (then.transpose(1, 2) / base.unsqueeze(-1) - 1.0).clamp(-1.0, LARGEST_RISE)
 

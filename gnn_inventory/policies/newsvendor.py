@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gnn_inventory.demand.scenarios import ScenarioSource
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import echelon_position, flow_shares
@@ -30,6 +31,8 @@ class NewsvendorQuantile(Policy):
 
     def __init__(self, window: int = 16, calendar: int = 0, seed: int = 0) -> None:
         super().__init__()
+        if window < 1:
+            raise InputError(f"policy.window: got {window}; expected at least 1: the forecaster looks at nothing else")
         self.config = dict(window=window, calendar=calendar, seed=seed)
         self.window, self.calendar = window, calendar
         self.register_buffer("forecaster", torch.zeros(0, dtype=torch.uint8))  # LightGBM's text
@@ -58,8 +61,10 @@ class NewsvendorQuantile(Policy):
                 parts[2].append(torch.full((size,), float(covered)))
                 parts[3].append(below[:, now : now + covered, node].sum(1))
         if not parts[0]:
+            before, covered = max(first, self.window), int(horizon[~graph.is_supplier].min())
             raise UnsupportedNetworkError(
-                f"policy {type(self).__name__}: the training periods are fewer than the lead times need"
+                f"policy {type(self).__name__}: got {total} periods of history and training; expected at least {before + covered}: "
+                f"{before} before the first forecast (its window is {self.window}) and {covered} that an order covers"
             )
         past, at, length, demanded = (torch.cat(part) for part in parts)
         self._fitted = QuantileForecaster.fit(past, at, length, demanded, self.config["seed"])

@@ -8,7 +8,7 @@ from torch import nn
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation
 from gnn_inventory.policies.base_stock import BaseStock
-from gnn_inventory.policies.lumps import decided
+from gnn_inventory.policies.lumps import ROUNDING, decided
 
 __all__ = ["ReorderPoint"]
 
@@ -56,7 +56,8 @@ class ReorderPoint(BaseStock):
                 placed = decided(self.levels - position, gaps)[:, graph.target]
                 return Desired(orders * placed, placed=placed)
             below = points - position
-            placed = torch.sigmoid(below / SMOOTHING) if self.training else (below >= 0).to(below.dtype)
+            at_most = below >= -ROUNDING * (1.0 + gaps)
+            placed = torch.sigmoid(below / SMOOTHING) if self.training else at_most.to(below.dtype)
             return Desired(orders * placed[:, graph.target])
 
         return decide

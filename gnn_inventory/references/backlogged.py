@@ -24,7 +24,9 @@ CELLS = 80
 POINTS = 4_000_000
 """Most points of a grid."""
 FLAT = 1e-12
-"""Of the largest cost on the grid: what is no difference."""
+"""Of the largest cost on the grid: what is no difference. Of 1: what is no chance."""
+BELOW = 8
+"""Points of the grid below 0."""
 
 
 def serial_optimum(network: Network) -> Reference | None:
@@ -44,12 +46,17 @@ def serial_optimum(network: Network) -> Reference | None:
     mean, std = moments(network.location(chain[-1]))
     if number(network.location(chain[-1]).underage_cost) == 0 or holding[-1] == 0 or mean == 0 or std == 0:
         return None  # nothing costs anything, or nothing is uncertain
-    periods = sum(number(link_into(network, name).lead_time) for name in chain) + len(chain)
-    if periods * (mean + 12 * std) * (CELLS / std if isinstance(demand, Normal) else 1.0) > POINTS:
+    periods = sum(number(link_into(network, name).lead_time) for name in chain) + 1
+    if isinstance(demand, Normal) and periods * (demand.mean + 9 * demand.std) * CELLS / demand.std > POINTS:
         return None  # the grid would not fit into memory
-    value, levels = clark_scarf(network, chain, CELLS)
+    found = clark_scarf(network, chain, CELLS)
+    if found is None:
+        return None
+    value, levels = found
     bought = mean * sum(number(link.unit_cost) for link in network.links.values())  # whatever the policy, all demand is met
-    error = abs(value - clark_scarf(network, chain, CELLS // 2)[0]) if isinstance(demand, Normal) else 0.0
+    coarse = clark_scarf(network, chain, CELLS // 2) if isinstance(demand, Normal) else found
+    assert coarse is not None  # half as many points
+    error = abs(value - coarse[0])
     source = "Clark and Scarf (1960), on a grid" if len(chain) > 1 else "base stock by numeric convolution (Arrow et al. 1951)"
     return Reference("optimum", value + bought, source, error, levels, partial(_optimal_costs, levels))
 
@@ -61,13 +68,17 @@ def _optimal_costs(levels: dict[str, float], graph: InventoryGraph, scenarios: S
     return costs(policy, graph, scenarios)
 
 
-def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, dict[str, float]]:
-    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid.
+def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, dict[str, float]] | None:
+    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid; None where
+    that would have more than `POINTS` points.
 
     With echelon holding costs h_j (installation cost minus that of the location upstream), G_1 is built from the customer
     upwards: G_j(y) = E[h_j (y - D_{L_j + 1}) + penalty_j(y - D_{L_j})], its minimum is the level S_j, and what falls short
     of S_j is the penalty of the location above: G_j(min(y, S_j)) - G_j(S_j). A location pays for what is left after shipments,
     that is the echelon stock at the end of the period, of itself and all below, goods in transit left out.
+
+    All G_j are linear below 0, so the grid begins there. It ends where no level can lie higher: G_j' is at least h_j less the
+    penalty and the holding cost of the customer's location times the chance that demand until goods are there exceeds y.
 
     Args:
         network: serial, backlogged; unit costs are left out.
@@ -79,11 +90,13 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
     mean = float(np.arange(len(probabilities)) @ probabilities * step)
     lead_times = [int(number(link_into(network, name).lead_time)) for name in chain]
     holding = [number(network.location(name).holding_cost) for name in chain]
-    total = sum(lead_times) + len(chain) + 1
-    spread = float(np.sqrt((np.arange(len(probabilities)) * step - mean) ** 2 @ probabilities))
-    high = mean * total + 12 * spread * np.sqrt(total)
-    low = -mean * total - 12 * spread * np.sqrt(total) - len(probabilities) * step
-    position = np.arange(np.floor(low / step), np.ceil(high / step)) * step
+    backlog_cost = number(store.underage_cost) + holding[-1]
+    if len(probabilities) * (sum(lead_times) + 1) > POINTS:
+        return None
+    echelon = [below - above for above, below in pairwise([0.0, *holding])]
+    exceeded = of_periods(probabilities, sum(lead_times) + 1)[::-1].cumsum()[::-1]  # P(demand >= y)
+    highest = int((exceeded > max(min(echelon) / backlog_cost, FLAT)).sum()) + 1
+    position = np.arange(-BELOW, highest + 1) * step
     penalty = np.zeros_like(position)
     levels, value, constant = {}, 0.0, 0.0
     for place in range(len(chain) - 1, -1, -1):
@@ -92,7 +105,6 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
         at_end = _after(probabilities, lead_time + 1)
         before = _after(probabilities, lead_time)
         if place == len(chain) - 1:
-            backlog_cost = number(store.underage_cost) + holding[place]
             cost = at_end((holding[place] - above) * position + backlog_cost * np.maximum(-position, 0.0))
         else:
             cost = at_end((holding[place] - above) * position) + before(penalty)

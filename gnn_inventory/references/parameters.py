@@ -64,5 +64,5 @@ def demand_grid(store: Location, cells: int) -> tuple[float, np.ndarray]:
         return step, np.diff(below, prepend=0.0) / below[-1]
     table = cumulative(distribution)
     assert table is not None
-    probabilities = np.diff(table.numpy(), prepend=0.0)
+    probabilities = np.trim_zeros(np.diff(table.numpy(), prepend=0.0), "b")
     return 1.0, probabilities / probabilities.sum()

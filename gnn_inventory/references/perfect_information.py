@@ -41,7 +41,7 @@ def perfect_information(graph: InventoryGraph, scenarios: Scenarios, warm_up: in
     return (scenarios.demand[:, warm_up:] * per_unit.unsqueeze(1)).sum(2).double().mean(1)
 
 
-def programme_bound(graph: InventoryGraph, scenarios: Scenarios, warm_up: int) -> PerScenario:
+def programme_bound(graph: InventoryGraph, scenarios: Scenarios, warm_up: int, whole_units: bool = False) -> PerScenario:
     """A lower bound on the cost of every policy on each scenario, by linear programme (HiGHS, through scipy).
 
     Orders, what is left and what is unmet are free in all periods within the simulator's equations; the cost of the periods
@@ -52,6 +52,7 @@ def programme_bound(graph: InventoryGraph, scenarios: Scenarios, warm_up: int) -
         graph: the network.
         scenarios: what happens.
         warm_up: first periods that are not counted.
+        whole_units: also of policies whose orders are rounded to whole units: then a location that cannot hold stock may keep part of one.
 
     Returns:
         mean cost per counted period of the whole network, a bound for each scenario [B].
@@ -65,7 +66,7 @@ def programme_bound(graph: InventoryGraph, scenarios: Scenarios, warm_up: int) -
         raise UsageError("the bound by linear programme needs scipy: pip install 'gnn_inventory[programme]'") from None
     found = torch.empty(len(scenarios), dtype=torch.float64)
     for row in range(len(scenarios)):
-        programme = _Programme.of(graph, scenarios[torch.tensor([row])], warm_up)
+        programme = _Programme.of(graph, scenarios[torch.tensor([row])], warm_up, whole_units)
         equal, bounded = programme.matrices()
         result = linprog(
             programme.cost,
@@ -102,7 +103,7 @@ class _Programme:
     constant: float
 
     @classmethod
-    def of(cls, graph: InventoryGraph, scenario: Scenarios, warm_up: int) -> "_Programme":
+    def of(cls, graph: InventoryGraph, scenario: Scenarios, warm_up: int, whole_units: bool) -> "_Programme":
         """The programme of one scenario."""
         total, nodes, links = scenario.periods, graph.nodes, graph.links
         price, holding, underage, unit_cost, lead_time = (
@@ -137,7 +138,7 @@ class _Programme:
 
         upper = np.full(len(cost), np.inf)
         upper[orders] = _array(graph.link_capacity)
-        upper[left[:, ~graph.holds_stock.numpy()]] = 0.0
+        upper[left[:, ~graph.holds_stock.numpy()]] = 1.0 if whole_units else 0.0
         upper[unmet[:, lost]] = np.maximum(demand[:, lost], 0.0)
         for values, present in ((left, location), (unmet, lost | backlogged), (on_hand, location), (waiting, backlogged)):
             upper[values[:, ~present]] = 0.0

@@ -39,15 +39,17 @@ class Batch(NamedTuple):
         graph: the network.
         scenarios: what happens to it.
         share: the part that this is of a batch which several processes share.
+        networks: how many stand side by side, each with all scenarios.
     """
 
     graph: InventoryGraph
     scenarios: Scenarios
     share: float = 1.0
+    networks: int = 1
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Batch":
         """The same on a device and in a precision."""
-        return Batch(self.graph.to_dtype(dtype).to(device), self.scenarios.to(device, dtype), self.share)
+        return self._replace(graph=self.graph.to_dtype(dtype).to(device), scenarios=self.scenarios.to(device, dtype))
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class OneNetwork(Data):
         random = generator(settings.seed, 7, epoch)
         order = torch.randperm(self.size, generator=random)
         steps = steps_per_epoch(self.size, settings.batch)
-        for rows in order.chunk(steps):
+        for rows in order.tensor_split(steps):
             processes.need(len(rows), "training.batch: scenarios in a batch")
             own = rows[processes.share]
             start = 0 if self.starts == 1 else int(torch.randint(self.starts, (), generator=random))
@@ -164,7 +166,7 @@ def _side_by_side(drawn: list[tuple[Network, int]], stream: str, scenarios: int,
         part = source.sample(0, scenarios, periods)
         cost = _usual_cost(source.graph, Known.of(source.graph, part)).mean().clamp_min(1e-9)
         parts.append(replace(part, parameters=part.parameters.in_money_of(cost / stores)))
-    return Batch(InventoryGraph.union([source.graph for source in sources]), side_by_side(parts))
+    return Batch(InventoryGraph.union([source.graph for source in sources]), side_by_side(parts), networks=len(sources))
 
 
 def _usual_cost(graph: InventoryGraph, known: Known) -> Float[Tensor, " _"]:
@@ -183,7 +185,7 @@ def _seed(*key: int) -> int:
 
 
 def steps_per_epoch(size: int, batch: int) -> int:
-    """Batches per epoch; the last may be a little smaller than the others."""
+    """Batches per epoch; their sizes differ by one scenario at the most."""
     return math.ceil(size / batch)
 
 

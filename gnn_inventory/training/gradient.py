@@ -38,7 +38,7 @@ class Step:
     Attributes:
         cost: per location with demand, of each scenario of this process and period [B, T].
         train: this process's part of the batch's cost after the warm-up, as it is reported.
-        simulated_periods: scenarios x periods that this process simulated.
+        simulated_periods: scenarios x periods that this process simulated, of each network.
         fill_rate: of the whole batch; None where none is asked for.
     """
 
@@ -82,7 +82,8 @@ def gradient(
     ]
     for parameter, value in zip(parameters, processes.sum(sums), strict=True):
         parameter.grad = value
-    simulated = len(taken.scenarios) * periods * settings.rollouts_per_scenario + (0 if seen is None else seen.cost.numel())
+    rollouts = len(taken.scenarios) * settings.rollouts_per_scenario + (0 if seen is None else len(seen.cost))
+    simulated = rollouts * periods * batch.networks
     served = [part.served[:, warm_up:] for part in found if part.served is not None]
     reached = fill_rate(_total(processes, served), demanded) if serving else None
     cost = (torch.cat([part.cost for part in found]) if seen is None else seen.cost) / batch.graph.demand_locations

@@ -15,8 +15,9 @@ import torch
 
 from gnn_inventory.errors import InputError, TrainingError
 from gnn_inventory.policies.base import Policy
-from gnn_inventory.training.data import Data, ManyNetworks, steps_per_epoch
+from gnn_inventory.training.data import Data, ManyNetworks, OneNetwork, steps_per_epoch
 from gnn_inventory.training.gradient import gradient, newsvendor_weights
+from gnn_inventory.training.horizon import reach
 from gnn_inventory.training.judgement import Judgement, judge
 from gnn_inventory.training.machine import Machine, machine
 from gnn_inventory.training.optimiser import Optimiser
@@ -26,6 +27,9 @@ from gnn_inventory.training.settings import Training
 from gnn_inventory.training.state import TrainingState
 
 __all__ = ["Result", "hdpo", "refuse_unfit"]
+
+FEW = 5
+"""Names that a message gives."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,17 @@ def refuse_unfit(policy: Policy, data: Data, settings: Training) -> None:
     """Raise where settings of training are not for such a policy or such scenarios.
 
     Raises:
-        InputError: the estimator score_function with fixed costs, or on many networks in several processes; the optimiser muon for a
+        InputError: fewer periods than an order of some location takes to a customer; the conditional value at risk of so few scenarios that its tail has none; the estimator score_function with fixed costs, or on many networks in several processes; the optimiser muon for a
             policy without a matrix, or with a torch that has none.
     """
+    for name, count in (
+        ("batch", data.size // steps_per_epoch(data.size, settings.batch)),
+        ("dev_scenarios", len(data.dev.scenarios)),
+    ):
+        if settings.level is not None and count * (1 - settings.level) < 1 - 1e-9:
+            raise InputError(
+                f"training.objective: got cvar {settings.level} with {name} {count}, less than one scenario in the tail; expected more"
+            )
     if settings.estimator == "score_function":
         processes = this_process().size
         if processes > 1 and isinstance(data, ManyNetworks):
@@ -137,6 +149,22 @@ def refuse_unfit(policy: Policy, data: Data, settings: Training) -> None:
             )
     if any(value.requires_grad for value in policy.parameters()):
         Optimiser(policy, settings)  # which refuses what it cannot step
+        if isinstance(data, OneNetwork):
+            _refuse_too_few_periods(data)
+
+
+def _refuse_too_few_periods(data: OneNetwork) -> None:
+    """Raise where no order of a location can be with a customer before the end: nothing would be learned there."""
+    graph = data.dev.graph
+    soonest = reach(graph, data.dev.scenarios.parameters.lead_time).amin(0)
+    of_node = soonest.new_zeros(graph.nodes).scatter_reduce(0, graph.target, soonest, "amin", include_self=False)
+    late = ((of_node >= data.periods) & of_node.isfinite()).nonzero().flatten().tolist()
+    if late:
+        names = ", ".join(f"'{graph.labels[node]}'" for node in late[:FEW]) + (", ..." if len(late) > FEW else "")
+        raise InputError(
+            f"training.periods: got {data.periods}; expected more than {of_node[late].max():g}: what {names} orders is not with a customer "
+            "sooner, and nothing would be learned there"
+        )
 
 
 def _epoch(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gnn_inventory.errors import InputError
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.training.data import Batch
 from gnn_inventory.training.horizon import Simulated, costs_within
@@ -47,10 +48,15 @@ def conditional_value_at_risk(costs: PerScenario, level: float) -> float:
         costs: of equally likely scenarios [B], money.
         level: alpha, 0 < alpha < 1; as it goes to 0 this is the mean.
 
+    Raises:
+        InputError: no such level.
+
     Example:
         >>> conditional_value_at_risk(torch.tensor([1.0, 5.0, 2.0, 4.0]), 0.5)
         4.5
     """
+    if not 0 < level < 1:
+        raise InputError(f"level: got {level:g}; expected a number between 0 and 1, such as 0.95")
     return float((tail_weights(costs, level) * costs).sum())
 
 

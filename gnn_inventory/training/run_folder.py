@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gnn_inventory.errors import InputError, UsageError, nearest
-from gnn_inventory.files import replace_file, write_text
+from gnn_inventory.files import holds_anything, replace_file, write_text
 from gnn_inventory.policies import make_policy, policy_name
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.policies.fully_connected import FullyConnected
@@ -51,6 +51,24 @@ class RunFolder:
             )
         return cls(folder)
 
+    @classmethod
+    def all_of(cls, runs: Sequence[str | Path]) -> "list[RunFolder]":
+        """`of` for each.
+
+        Raises:
+            UsageError: a line for each that is not there.
+        """
+        found: list[RunFolder] = []
+        problems: list[str] = []
+        for run in runs:
+            try:
+                found.append(cls.of(run))
+            except UsageError as error:
+                problems += error.problems
+        if problems:
+            raise UsageError(dict.fromkeys(problems))
+        return found
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.recipe_file = self.path / "recipe.yaml"
@@ -74,7 +92,7 @@ class RunFolder:
     def refuse_existing(self) -> None:
         """Raise where something is there already."""
         try:
-            there = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
+            there = self.path.exists() and (not self.path.is_dir() or holds_anything(self.path))
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read: {error.strerror}; name another folder") from None
         if there:
@@ -157,7 +175,7 @@ def save_policy(policy: Policy, path: str | Path) -> None:
 
 
 def load_policy(path: str | Path) -> Policy:
-    """Read a policy.
+    """Read a policy, to be used: in `eval` mode.
 
     Args:
         path: of the file, or the name of a policy that comes with the package, trained: `any-0`.
@@ -190,7 +208,7 @@ def load_policy(path: str | Path) -> Policy:
         raise InputError(
             f"{path}: holds no policy of this version of the library ({reason}); expected a file written by training with it"
         ) from None
-    return policy.to(next((value.dtype for value in tensors.values() if value.is_floating_point()), torch.float32))
+    return policy.to(next((value.dtype for value in tensors.values() if value.is_floating_point()), torch.float32)).eval()
 
 
 def _of_the_package(name: str | Path) -> Path | None:

@@ -147,12 +147,6 @@ class Training(Strict):
                 f"objective: got cvar {self.level} with estimator score_function, whose rewards are sums over periods; expected mean, or "
                 "estimator pathwise or forward"
             )
-        for name in ("batch", "dev_scenarios"):
-            count = min(self.batch, self.scenarios) if name == "batch" else self.dev_scenarios
-            if self.level is not None and count * (1 - self.level) < 1 - 1e-9:
-                raise ValueError(
-                    f"objective: got cvar {self.level} with {name} {count}, less than one scenario in the tail; expected more"
-                )
         return self
 
     @model_validator(mode="after")
@@ -192,7 +186,7 @@ class _Windows(Strict):
     train: tuple[int, int]
     dev: tuple[int, int]
     test: tuple[int, int]
-    history: CountOrNone
+    history: Annotated[int, Field(ge=2, le=10**9)]  # mean and deviation of demand are known from it
     warm_up: CountOrNone
 
 

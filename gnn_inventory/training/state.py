@@ -84,10 +84,10 @@ class TrainingState:
             self.best_dev, self.best_epoch, self.best_fill_rate = judgement.cost, self.epoch, judgement.fill_rate
 
     def best_policy(self) -> Policy:
-        """A copy with the best weights."""
+        """A copy with the best weights, to be used: in `eval` mode."""
         chosen = copy.deepcopy(self.policy)
         chosen.load_state_dict(self.best)
-        return chosen.cpu()
+        return chosen.cpu().eval()
 
     def save(self, folder: RunFolder, data: str) -> None:
         """Write the best policy and the checkpoint; `data` is the fingerprint of what is trained on."""

@@ -104,8 +104,9 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
     if recipe.start is not None:
         policy = _started(policy, recipe.start, data.dev.graph)
     data.introduce(policy)
-    one = data.dev.scenarios[torch.arange(1)]
-    next(iter(periods(policy, data.dev.graph, one)))  # a policy that cannot serve this network says so here
+    dtype = next((value.dtype for value in policy.parameters()), torch.float32)  # of the file that it starts from
+    one = data.dev._replace(scenarios=data.dev.scenarios[torch.arange(1)]).to(torch.device("cpu"), dtype)
+    next(iter(periods(policy, one.graph, one.scenarios)))  # a policy that cannot serve this network says so here
     refuse_unfit(policy, data, recipe.training)
     return policy, data
 
