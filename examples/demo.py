@@ -16,11 +16,12 @@ def gnn_inventory(*arguments: str) -> None:
 
 
 def main() -> None:
-    run = sys.argv[1] if len(sys.argv) > 1 else "runs/demo"
+    named = len(sys.argv) > 1 and not sys.argv[1].startswith("-")
+    run, settings = (sys.argv[1], sys.argv[2:]) if named else ("runs/demo", sys.argv[1:])
     folders = [f"{run}{ending}" for ending in RECIPES]
     for folder, recipe in zip(folders, RECIPES.values(), strict=True):
         resume = ["--resume"] if (Path(folder) / "recipe.yaml").exists() else []
-        gnn_inventory("train", recipe, "-o", folder, *resume, *sys.argv[2:])
+        gnn_inventory("train", recipe, "-o", folder, *resume, *settings)
     gnn_inventory("evaluate", *folders)
     print(f"run folder: {run} (picture: {run}/network.svg, training curve: {run}/training.svg)")
 

@@ -99,7 +99,7 @@ def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
     for column in ("problem", "policy", "settings", "seeds", "cost per store", "worst gap (95 %)", "over", "s"):
         table.add_column(column, justify="left" if column in ("problem", "policy", "settings", "over") else "right")
     for row in rows:
-        gap = gap_text(row["worst gap %"], row["low"], row["high"])
+        gap = gap_text(row["worst gap %"], row["low"], row["high"], row["over"])
         values = [row["problem"], row["policy"], row["settings"], str(row["seeds"]), f"{row['cost per store']:.4f}"]
         table.add_row(*values, gap, row["over"], str(row["training seconds"]))
     console = _console(150)
@@ -118,7 +118,7 @@ def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:
     for column in ("network", "trained on", "policy", "cost per store", "95 %", "gap (95 %)", "over", "s", "beyond the training"):
         table.add_column(column, justify="right" if column in ("cost per store", "95 %", "gap (95 %)", "s") else "left")
     for row in rows:
-        gap = gap_text(row["gap %"], row["low"], row["high"])
+        gap = gap_text(row["gap %"], row["low"], row["high"], row["over"])
         told = [
             row["network"],
             row["trained on"],

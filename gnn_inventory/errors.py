@@ -3,7 +3,17 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["GnnInventoryError", "InputError", "Misfit", "MisfitError", "TrainingError", "UsageError", "nearest", "problem"]
+__all__ = [
+    "GnnInventoryError",
+    "InputError",
+    "Misfit",
+    "MisfitError",
+    "TrainingError",
+    "UsageError",
+    "amount",
+    "nearest",
+    "problem",
+]
 
 
 class GnnInventoryError(Exception):
@@ -60,3 +70,8 @@ def nearest(key: str, valid: Iterable[str]) -> str:
     close = get_close_matches(key, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}one of: {', '.join(names)}"
+
+
+def amount(value: float) -> str:
+    """A quantity as people read it: four digits, or all that stand before the point; never as a power of ten where it is large."""
+    return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.0f}"

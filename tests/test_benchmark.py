@@ -228,6 +228,48 @@ def test_the_best_of_the_table_is_the_reference_where_theory_has_none(tmp_path):
     assert other["gap_ci95"] == pytest.approx([8 - half, 8 + half], abs=0.002 * half)
 
 
+def test_nothing_is_a_part_of_a_cost_of_nothing(tmp_path):
+    outcomes = []
+    for name, cost in (("a", 0.0), ("b", 2.0)):
+        np.save(tmp_path / f"{name}.npy", np.full(4, cost))
+        outcome = {"problem": "p", "instance": {}, "policy": name, "cost": cost, "scenarios": 4, "periods": 9}
+        outcomes.append({**outcome, "costs": f"{name}.npy"})
+    found = with_gaps(outcomes, tmp_path)
+    assert [(one["gap_percent"], one["reference"]["kind"]) for one in found] == [(None, "nothing")] * 2
+
+
+def test_a_training_that_cannot_go_on_is_named_and_stops_no_other(tmp_path, monkeypatch, run):
+    suite = deepcopy(SUITE) | {"seeds": [0]}
+    del suite["problems"]["one warehouse"]
+    suite["problems"]["one store"]["policies"]["base stock"]["vary"] = TINY | {"training.periods": [2], "training.warm_up": [0]}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    code, out, error = run("benchmark", tmp_path / "suite.yaml", "-o", tmp_path / "suite")
+    assert code == 1
+    assert "one store: base stock, seed 0: training.periods: got 2; expected more than 2: what 'store' orders" in error
+    assert "1 trainings are not done" in " ".join(out.split())
+    rows = json.loads((tmp_path / "suite" / "table.json").read_text())["rows"]
+    measured = {(row["policy"], row["instances"], row["measured"]) for row in rows}
+    assert measured == {("base stock", 1, 1), ("message passing", 2, 2)}  # lead time 1 can be trained in 2 periods
+
+
+def test_results_of_other_sales_are_not_shown_as_these(tmp_path):
+    random = torch.Generator().manual_seed(0)
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=random).float())
+    suite = {"about": "sales", "minutes": 5, "seeds": [0], "problems": {"two": {"network": str(tmp_path / "network.yaml")}}}
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text())["network"]))
+    suite["problems"]["two"]["policies"] = {"base stock": {"recipe": str(recipe), "vary": {"policy": [{"name": "base_stock"}]}}}
+    loaded = Suite.model_validate(suite)
+    first, _ = run_suite(loaded, tmp_path / "suite")
+    assert run_suite(loaded, tmp_path / "suite") == (first, [])
+    torch.save(torch.randint(1, 9, (6, 2, 60), generator=random).float(), tmp_path / "sales.pt")
+    with pytest.raises(UsageError, match="was measured there on other sales; name another folder"):
+        run_suite(loaded, tmp_path / "suite")
+    (tmp_path / "sales.pt").unlink()
+    with pytest.raises(InputError, match=r"two: base stock: .*sales\.pt: no such file"):
+        run_suite(loaded, tmp_path / "another")
+    assert not (tmp_path / "another").exists()
+
+
 def test_a_policy_alone_in_its_place_has_no_gap(tmp_path):
     suite = deepcopy(SUITE) | {"seeds": [0]}
     del suite["problems"]["one store"], suite["problems"]["one warehouse"]["policies"]["echelon"]

@@ -1,6 +1,7 @@
 """The command line as a person meets it: what it prints, and one clear line for each mistake, with nothing written or lost."""
 
 import json
+import os
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -336,3 +337,29 @@ def test_the_favorita_recipe_says_that_it_needs_sales(run, tmp_path):
     code, _, error = run("train", "favorita", "-o", tmp_path / "run")
     assert (code, len(error.splitlines())) == (1, 1)
     assert "--set demand.panel=FILE" in error
+
+
+def test_every_run_that_is_not_there_is_named(run, tmp_path):
+    code, _, error = run("evaluate", "any-0", tmp_path / "nope1", tmp_path / "nope2")
+    assert code == 2
+    assert "nope1: no such run folder" in error
+    assert "nope2: no such run folder" in error
+
+
+def test_what_a_kill_left_half_written_is_in_nobodys_way(quick, run, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".recipe.yaml.123.tmp").write_text("netw")
+    assert run("train", quick, "-o", tmp_path / "run", "--set", "training.epochs=1")[0] == 0
+
+
+def test_a_link_is_written_through_and_what_is_no_file_is_left_alone(run, tmp_path):
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "net.svg", tmp_path / "link.svg"
+    real.write_text("old")
+    link.symlink_to(real)
+    assert run("draw", "serial", "-o", link, "--force")[0] == 0
+    assert link.is_symlink()
+    assert real.read_text() != "old"
+    os.mkfifo(tmp_path / "pipe.svg")
+    assert "is no file; name another place" in run("draw", "serial", "-o", tmp_path / "pipe.svg", "--force")[2]
+    assert (tmp_path / "pipe.svg").is_fifo()

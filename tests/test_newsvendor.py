@@ -1,6 +1,7 @@
 """The newsvendor family: what it forecasts against theory, what it orders by hand, what it refuses."""
 
 import networkx as nx
+import pandas as pd
 import pytest
 import torch
 
@@ -50,6 +51,18 @@ def test_forecasts_are_the_quantiles_of_the_total(prepared):
         covered = float((total <= found[:, column]).float().mean())
         assert covered == pytest.approx(quantile, abs=0.06), quantile
     assert float(found[:, QUANTILES.index(0.9)].mean()) == pytest.approx(70.0, rel=0.05)  # Poisson(60): P(D <= 70) = 0.910
+
+
+def test_the_forecaster_is_the_same_on_however_many_threads_it_was_fitted(prepared):
+    """Its text is part of the weights: a run goes on, and has the same bits, on a machine with other cores."""
+    threads = torch.get_num_threads()
+    source, again = SyntheticDemand(parse_network(shops()), 0, "train"), NewsvendorQuantile(window=8)
+    try:
+        torch.set_num_threads(threads + 1)
+        again.prepare(source, 400, 80)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(again.forecaster, prepared[0].forecaster)
 
 
 def test_all_that_a_policy_makes_is_on_the_device_of_its_batch(prepared):
@@ -114,3 +127,12 @@ def test_what_it_cannot_serve(prepared):
         gi.evaluate(NewsvendorWithReturns(), gi.one_warehouse(), scenarios=2, periods=10, warm_up=2)
     with pytest.raises(UnsupportedNetworkError, match="not fitted"):
         gi.evaluate(NewsvendorQuantile(), shops(), scenarios=2, periods=10, warm_up=2)
+
+
+def test_a_yardstick_that_may_return_goods_gives_no_orders_to_place(prepared):
+    returns, rows = NewsvendorWithReturns(window=8), [("on_hand", "shop_0", "", 900)]
+    returns._fitted = prepared[0]._fitted
+    rows += [("demand", "shop_0", -1 - ago, 20) for ago in range(8)]
+    table = pd.DataFrame(rows, columns=["record", "location", "when", "units"])
+    with pytest.raises(UnsupportedNetworkError, match=r"newsvendor_with_returns: may return goods.*expected another policy"):
+        gi.order_list(returns, shops(), table)

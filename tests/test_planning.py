@@ -11,7 +11,7 @@ import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
 from gnn_inventory.demand.panel_files import SalesPanel
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, amount
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.planning.orders import decide_today, order_list
 from gnn_inventory.planning.position import Clock, Position, read_position, read_table
@@ -113,6 +113,25 @@ def test_sales_of_days_add_up_to_the_weeks_that_a_policy_looks_at():
     graph = InventoryGraph.from_network(shop())
     position = read_position(state(*days), parse_network(shop()), 2, Clock(date(2026, 11, 23), 7))
     assert position.demand[0, :, graph.labels.index("east")].tolist() == [sum(range(9, 16)), sum(range(16, 23))]
+
+
+def test_sales_that_end_within_the_last_week_are_not_a_week():
+    """The export ended on Wednesday; where nobody sells on Sundays, a week ends on Saturday."""
+    parsed, clock = parse_network(shop()), Clock(date(2026, 11, 23), 7)
+
+    def read(days):
+        sold = [("demand", store, "", f"2026-11-{day:02d}", day) for store in ("east", "west") for day in days]
+        return read_position(state(*sold), parsed, 2, clock)
+
+    with pytest.raises(InputError, match="demand ends on 2026-11-18; expected it up to 2026-11-22, as in the periods before"):
+        read(range(9, 19))
+    open_days = [*range(9, 15), *range(16, 22)]
+    assert read(open_days).demand[0, -1].max() == sum(range(16, 22))
+
+
+@pytest.mark.parametrize(("value", "text"), [(16285.7, "16286"), (1628571.4, "1628571"), (9999.7, "10000"), (12.345, "12.35")])
+def test_amounts_are_read_without_powers_of_ten(value, text):
+    assert amount(value) == text
 
 
 def test_a_policy_that_never_saw_sales_takes_their_statistics_from_all_that_the_table_has():

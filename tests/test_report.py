@@ -14,6 +14,7 @@ from conftest import QUICK
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
+from gnn_inventory.report import charts
 from gnn_inventory.report.page import Run
 from gnn_inventory.report.response import Typical, attributions, response
 from gnn_inventory.topology.network import parse_network
@@ -109,6 +110,24 @@ def test_a_name_cannot_break_out_of_the_page(quick, tmp_path, run):
     assert run("train", quick, "-o", tmp_path / "run", "--set", f"network={network}", "--set", "training.epochs=1")[0] == 0
     assert run("report", tmp_path / "run", "-o", tmp_path / "report.html")[0] == 0
     assert evil not in (tmp_path / "report.html").read_text()
+
+
+def test_names_of_runs_and_places_are_names():
+    """A run that is called after a day is no point on an axis of time, and two spaces in a name are two."""
+    result = gi.evaluate(gi.MessagePassing(width=4), gi.one_store(), scenarios=4, periods=12, warm_up=4)
+    figure = charts.cost_chart(["2026-11-20", "2026-11-27"], [result, result])
+    assert figure.layout.yaxis.type == "category"
+
+
+def test_two_runs_of_one_name_are_told_apart(quick, tmp_path, run):
+    for folder in ("a", "b"):
+        assert run("train", quick, "-o", tmp_path / folder / "run", "--set", "training.epochs=1")[0] == 0
+    assert run("report", tmp_path / "a" / "run", tmp_path / "b" / "run", "-o", tmp_path / "report.html")[0] == 0
+    page = (tmp_path / "report.html").read_text()
+    assert f"<td>{tmp_path / 'a' / 'run'}</td>" in page
+    assert f"<td>{tmp_path / 'b' / 'run'}</td>" in page
+    assert '<option value="warehouse">warehouse</option>' in page
+    assert "expected .html, which browsers open" in run("report", tmp_path / "a" / "run", "-o", tmp_path / "report.txt")[2]
 
 
 def serial_base_stock() -> tuple[nx.DiGraph, gi.BaseStock]:

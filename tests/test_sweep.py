@@ -90,7 +90,7 @@ def test_what_is_no_fault_of_a_trial_stops_the_sweep_and_the_trial_is_gone_on_wi
 def test_a_trial_that_misses_the_fill_rate_is_never_the_best(quick, tmp_path):
     rows = run_sweep(sweep(quick, 2, ["policy.width={choice: [4, 8]}"], fill_rate=0.9999), tmp_path / "sweep")
     assert all(row["dev"] is None and "training.fill_rate: got 0." in row["failed"] for row in rows)
-    with pytest.raises(UsageError, match="no trial"):
+    with pytest.raises(UsageError, match=r"no trial is of use; of the first, 0: training\.fill_rate: got 0\."):
         write_sweep(rows, tmp_path / "sweep")
 
 

@@ -1,6 +1,7 @@
 """Transfer: what is measured, what lies beyond the training, and what is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import networkx as nx
@@ -106,6 +107,17 @@ def test_results_of_other_weights_or_another_network_are_not_shown_as_these(run,
     (tmp_path / "out" / "transfer.json").write_text("{")
     with pytest.raises(InputError, match=r"transfer\.json: damaged"):
         run_transfer(asked, tmp_path / "out")
+
+
+def test_what_would_have_one_name_in_the_folder_is_refused(run, tmp_path):
+    other = tmp_path / "b run"
+    shutil.copytree(run, other)
+    targets = ["one_warehouse name=a", "one_warehouse name='a b'"]
+    with pytest.raises(UsageError, match="'b run' on 'a' and 'run' on 'a b' have one name in the folder"):
+        run_transfer(Transfer([run, other], targets, 0, [], ASKED), tmp_path / "out")
+    run_transfer(Transfer([other], targets[:1], 0, [], ASKED), tmp_path / "out")
+    with pytest.raises(UsageError, match="'run' on 'a b' and 'b run' on 'a' have one name in the folder"):
+        run_transfer(Transfer([run], targets[1:], 0, [], ASKED), tmp_path / "out")
 
 
 def test_periods_without_their_warm_up_write_nothing(run, tmp_path):

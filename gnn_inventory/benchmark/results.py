@@ -13,7 +13,7 @@ import torch
 
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.evaluation import evaluate_on
-from gnn_inventory.files import replace_file, write_text
+from gnn_inventory.files import holds_anything, replace_file, write_text
 from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
@@ -62,7 +62,7 @@ class Results:
                     other.append(key)
             if other:
                 raise UsageError(f"{self.path}: holds results of another {kind} (other {', '.join(other)}); name another folder")
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif self.path.exists() and (not self.path.is_dir() or holds_anything(self.path)):
             raise UsageError(f"{self.path}: exists already and holds no {kind}; name another folder")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -81,6 +81,15 @@ class Results:
         """What a cell gave; None where it is not done."""
         file = self._cell_file(cell)
         return _content(file) if file.exists() else None
+
+    def refuse_other_sales(self, outcomes: Sequence[Outcome], recipe: Recipe, mapping: Mapping[str, Any]) -> None:
+        """Raise where what is done was measured on other sales than the recipe names now."""
+        network = build_network(mapping)
+        if recipe.demand is None or recipe.demand.panel is None or not is_panel(parse_network(network)):
+            return
+        now = scenario_source(recipe, "test", 0, network).fingerprint
+        if any(outcome.get("sales", now) != now for outcome in outcomes):
+            raise UsageError(f"{self.path}: '{recipe.name}' was measured there on other sales; name another folder")
 
     def finish(self, cell: str, outcomes: Sequence[Outcome]) -> None:
         """Write what a cell gave: it is done."""
@@ -121,6 +130,7 @@ class Results:
         return {
             **evaluated.to_json(),
             **about,
+            **({"sales": source.fingerprint} if source.fingerprint else {}),
             "stores": len(parsed.customers),
             "oracle": isinstance(policy, Oracle),
             "counted_periods": periods - warm_up,

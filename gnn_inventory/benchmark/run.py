@@ -8,12 +8,12 @@ from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.suite import Cell, Suite, settings_of
-from gnn_inventory.errors import GnnInventoryError, InputError, UsageError
+from gnn_inventory.errors import GnnInventoryError, InputError, TrainingError, UsageError
 from gnn_inventory.policies import ORACLES
 from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.recipe import Recipe, load_recipe, with_settings
+from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source, with_settings
 from gnn_inventory.training.train import train_recipe
 
 __all__ = ["run_suite"]
@@ -29,6 +29,7 @@ def run_suite(
     minutes: float | None = None,
     settings: Sequence[str] = (),
     on_cell: Callable[[int, int, Cell], None] | None = None,
+    on_failure: Callable[[str], None] | None = None,
 ) -> tuple[list[Outcome], list[Cell]]:
     """Run what is not there yet, until the budget is spent.
 
@@ -38,11 +39,13 @@ def run_suite(
         minutes: budget of this call; the suite's where None.
         settings: `key=value` for all recipes of panels of sales, such as `demand.panel=FILE`.
         on_cell: called before each cell with its number, how many there are, and the cell.
+        on_failure: called where a training cannot go on, with which and why; the others go on. Where None, the first such is raised.
 
     Returns:
         the outcomes of all cells that are done, and the cells that are not.
 
     Raises:
+        TrainingError: a training that cannot go on.
         InputError, UsageError: a recipe, network or setting that is not valid, before anything is written or trained; the folder
             holds something else.
     """
@@ -57,6 +60,7 @@ def run_suite(
         found = results.outcomes(cell.folder)
         if found is not None:
             _refuse_another(recipe, results.run(cell.folder).recipe(), folder)
+            results.refuse_other_sales(found, recipe, _mapping(suite, cell, cell.instances[0]))
         else:
             if time.monotonic() >= deadline or not _runnable(recipe):
                 left.append(cell)
@@ -66,6 +70,15 @@ def run_suite(
             try:
                 found = _run(cell, recipe, suite, results, deadline)
             except _BudgetSpent:
+                left.append(cell)
+                continue
+            except UsageError:  # no fault of the cell: a disk is full, or a device is not there
+                raise
+            except (InputError, TrainingError) as error:
+                failed = f"{cell.problem}: {cell.policy}, seed {cell.seed}: {error}"
+                if on_failure is None:
+                    raise TrainingError(failed) from None
+                on_failure(failed)
                 left.append(cell)
                 continue
         outcomes += found
@@ -88,6 +101,8 @@ def _checked(suite: Suite, cells: Sequence[Cell], settings: Sequence[str]) -> li
                 problems.append(
                     f"{cell.problem}: {cell.policy}: policy: got {', '.join(others)}; expected the name alone: it has no settings"
                 )
+            if recipe.demand is not None and _runnable(recipe):
+                scenario_source(recipe, "train", 0)  # the sales are there, and long enough
         except GnnInventoryError as error:
             problems += [f"{cell.problem}: {cell.policy}: {line}" for line in str(error).splitlines()]
         for instance in cell.instances:

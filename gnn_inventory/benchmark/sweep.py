@@ -1,6 +1,5 @@
 """Sweeps: recipes with settings drawn by Optuna, judged by their best dev cost, never by test scenarios."""
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -84,7 +83,10 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
     for key, (_, values) in space.items():  # a recipe that cannot be trained says so here, before anything is written
         for value in values if key == next(iter(space)) else values[1:]:
             prepared(asked.recipe({**first, key: value}))
-    Results(folder).claim("sweep", {"recipe": asked.content, "vary": list(asked.vary)}, ["recipe", "vary"])
+    sales = prepared(lowest)[1].fingerprint
+    Results(folder).claim(
+        "sweep", {"recipe": asked.content, "vary": list(asked.vary), "sales": sales}, ["recipe", "vary", "sales"]
+    )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     study = optuna.create_study(study_name="sweep", storage=storage, load_if_exists=True)
@@ -137,6 +139,12 @@ def _next_trial(
 @contextmanager
 def _lock(path: Path, wait: bool = False) -> Iterator[bool]:
     """A lock that ends with its process, however that ends; whether it could be had."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        raise UsageError(
+            "sweep: this system has no file locks, by which processes share trials; expected Linux or macOS"
+        ) from None
     path.parent.mkdir(exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         try:
@@ -210,15 +218,17 @@ def write_sweep(rows: Sequence[Mapping[str, Any]], folder: Path) -> Mapping[str,
     """Write `table.csv` and `table.md`, the best trial first, and its recipe, `best.yaml`; that row.
 
     Raises:
-        UsageError: no trial is finished.
+        UsageError: no trial is finished, or all failed, with why.
     """
     done = sorted((row for row in rows if row["dev"] is not None), key=lambda row: row["dev"])
-    if not done:
+    if not rows:
         raise UsageError(f"{folder}: no trial is finished yet; the same command goes on")
     ordered = [*done, *(row for row in rows if row["dev"] is None)]
     write_text(folder / "table.csv", csv_text(ordered))
     cells = [["" if value is None else str(value) for value in row.values()] for row in ordered]
     write_text(folder / "table.md", markdown_table(list(ordered[0]), cells) + "\n")
+    if not done:
+        raise UsageError(f"{folder}: no trial is of use; of the first, {rows[0]['trial']}: {rows[0]['failed']}")
     best = RunFolder(folder / "trials" / str(done[0]["trial"]))
     write_text(folder / "best.yaml", best.recipe_file.read_text(encoding="utf-8"))
     return done[0]

@@ -20,13 +20,14 @@ __all__ = ["csv_text", "gap_text", "markdown", "markdown_table", "rounded", "sum
 
 BEST = "lowest mean cost in this table, on the same scenarios"
 ALONE = "nothing else was measured here"
+FREE = "the lowest mean cost here is 0, of which nothing is a part"
 
 
 def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     """The outcomes, with a gap to the best of them where theory gives no reference, or one of 0.
 
     Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. What sees the future is no rival. Where
-    nothing else was measured in a place, there is no gap.
+    nothing else was measured in a place, or the best costs nothing, there is no gap.
 
     Args:
         outcomes: as `run_suite` gives them.
@@ -36,15 +37,13 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     for outcome in outcomes:
         if outcome.get("gap_percent") is None:
             rivals = [other for other in outcomes if _place(other) == _place(outcome) and not other.get("oracle")]
-            if not [rival for rival in rivals if rival is not outcome]:
-                nothing = {
-                    "reference": {"kind": "nothing_else", "value": None, "source": ALONE},
-                    "gap_percent": None,
-                    "gap_ci95": None,
-                }
-                found.append(outcome | nothing)
+            best = min(rivals, key=lambda other: other["cost"], default=outcome)
+            alone = not [rival for rival in rivals if rival is not outcome]
+            if alone or best["cost"] == 0:
+                kind, why = ("nothing_else", ALONE) if alone else ("nothing", FREE)
+                nothing = {"kind": kind, "value": None, "source": why}
+                found.append({**outcome, "reference": nothing, "gap_percent": None, "gap_ci95": None})
                 continue
-            best = min(rivals, key=lambda other: other["cost"])
             own, lowest = (torch.from_numpy(np.load(costs / one["costs"], allow_pickle=False)) for one in (outcome, best))
             percent, between = relative_gap(own - lowest, lowest)
             reference = {"kind": "best_known", "value": best["cost"], "source": BEST}
@@ -73,6 +72,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
                 "settings": settings,
                 "instances": len({_words(member["instance"]) for member in members}),
                 "seeds": len({member["seed"] for member in members}),
+                "measured": len(members),
                 "training scenarios": worst["training_scenarios"],
                 "cost per store": round(float(np.mean([member["cost_per_store"] for member in members])), 4),
                 "reference per store": round(float(np.mean(per_store)), 4) if known else None,
@@ -108,14 +108,14 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for row in rows:
         settings = f", {row['settings']}" if row["settings"] else ""
-        gap = gap_text(row["worst gap %"], row["low"], row["high"])
+        gap = gap_text(row["worst gap %"], row["low"], row["high"], row["over"])
         mean, value = (row.get(key) for key in ("mean gap %", "reference per store"))
         lines.append(
             [
                 row["problem"],
                 f"{row['policy']} (`{row['recipe']}`{settings})",
                 str(row["training scenarios"]),
-                f"{row['instances']} x {row['seeds']}",
+                _how_many(row["instances"], row["seeds"], row.get("measured")),
                 str(row["test scenarios"]),
                 f"{row['cost per store']:.4f}",
                 "" if value is None else f"{value:.4f}",
@@ -127,9 +127,17 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(header, lines)
 
 
-def gap_text(percent: float | None, low: float | None, high: float | None) -> str:
+def _how_many(instances: int, seeds: int, measured: int | None) -> str:
+    """Instances and seeds; how many of their pairs are there, where not all are."""
+    product = f"{instances} x {seeds}"
+    return product if measured is None or measured == instances * seeds else f"{measured} of {product}"
+
+
+def gap_text(percent: float | None, low: float | None, high: float | None, over: str) -> str:
     """A gap with its interval, or why there is none."""
-    return ALONE if percent is None else f"{percent:.3f} % ({low:.3f} to {high:.3f})"
+    if percent is None:
+        return ALONE if over == "nothing else" else FREE
+    return f"{percent:.3f} % ({low:.3f} to {high:.3f})"
 
 
 def rounded(percent: float | None) -> float | None:

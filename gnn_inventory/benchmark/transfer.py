@@ -105,6 +105,8 @@ def run_transfer(
     if any(is_panel(parse_network(build_network(mapping))) for _, mapping in targets):
         refuse_other_tests([str(run) for run in asked.runs], recipes, ["demand"])
     parts = list(_parts(asked, recipes, dict(targets)))
+    for part in parts:
+        _refuse_same_name(part, [(other.target, other.trained, other.policy) for other in parts if other.name == part.name])
     _refuse_misfits(parts)
     results = Results(folder)
     statement = asked.statement() | {
@@ -128,6 +130,9 @@ def run_transfer(
                 on_failure(failed)
                 continue
             results.finish(part.name, found)
+        else:
+            _refuse_same_name(part, [(done["problem"], done["trained"], done["policy"]) for done in found])
+            results.refuse_other_sales(found, part.recipe, part.mapping)
         outcomes += found
     return outcomes
 
@@ -221,6 +226,16 @@ def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:
         "training_seconds": round(seconds, 1),
     }
     return results.measure(part.name, part.recipe, policy, part.mapping, evaluation, about)
+
+
+def _refuse_same_name(part: _Part, others: Sequence[tuple[str, str, str]]) -> None:
+    """Raise where something else has the name of a part: what stands before and behind a space is not told apart in it."""
+    for target, trained, policy in others:
+        if (target, trained, policy) != (part.target, part.trained, part.policy):
+            raise UsageError(
+                f"transfer: '{part.trained}' on '{part.target}' and '{trained}' on '{target}' have one name in the folder; give the "
+                "network another: 'NETWORK name=...'"
+            )
 
 
 def _digest(file: Path) -> str:

@@ -88,7 +88,7 @@ def evaluate(
     from gnn_inventory.topology.catalogue import load_network
     from gnn_inventory.training.run_folder import RunFolder
 
-    folders = [RunFolder.of(run) for run in runs]
+    folders = RunFolder.all_of(runs)
     recipes = [folder.recipe() for folder in folders]
     policies: list[Any] = [folder.policy() for folder in folders]
     names = [folder.path.resolve().name for folder in folders]
@@ -131,16 +131,24 @@ def benchmark(
     from gnn_inventory.benchmark.table import write_tables
 
     loaded = load_suite(suite)
+    failures: list[str] = []
     with progress_bar(None, "benchmark") as bar:
         on_part = parts_of(*bar)
         try:
             outcomes, left = run_suite(
-                loaded, output, minutes, settings or (), lambda number, count, cell: on_part(number, count, cell.folder)
+                loaded,
+                output,
+                minutes,
+                settings or (),
+                lambda number, count, cell: on_part(number, count, cell.folder),
+                failures.append,
             )
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
     rows = write_tables(outcomes, left, output)
     print_suite(rows, len(left), output)
+    if failures:
+        raise TrainingError("\n".join(failures))
 
 
 @app.command()
@@ -195,7 +203,7 @@ def transfer(
     from gnn_inventory.benchmark.transfer import Transfer, run_transfer, write_transfer
     from gnn_inventory.training.run_folder import RunFolder
 
-    runs = [RunFolder.of(run).path for run in runs]
+    runs = [folder.path for folder in RunFolder.all_of(runs)]
     sizes = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
     stated = {key: value for key, value in sizes.items() if value is not None}
     asked = Transfer(runs, to, finetune, native or (), evaluation_of(runs, settings or (), stated), settings or ())

@@ -1,6 +1,8 @@
 """Commands for planners: draft, order, backtest, report, export."""
 
 import json
+import shlex
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,9 +30,9 @@ def _write_table(path: Path, table: "pd.DataFrame") -> None:
     write_text(path, text if text.isascii() else f"\ufeff{text}")
 
 
-def _refuse_other_endings(path: Path) -> None:
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: got ending '{path.suffix}'; expected .csv, which spreadsheets open")
+def _refuse_other_endings(path: Path, why: str, *endings: str) -> None:
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"{path}: got ending '{path.suffix}'; expected {' or '.join(endings)}, {why}")
 
 
 def _refuse_existing(path: Path, force: bool) -> None:
@@ -60,6 +62,7 @@ def draft(
     from gnn_inventory.topology.catalogue import network_mapping
     from gnn_inventory.topology.readers import read_tables
 
+    _refuse_other_endings(output, "as recipes have", ".yaml", ".yml")
     _refuse_existing(output, force)
     tables = locations is not None and lanes is not None
     if tables == (network is not None) or (locations is None) != (lanes is None):
@@ -77,7 +80,7 @@ def draft(
     write_text(output, dump_yaml(content))
     for line in said:
         print(f"  {line}")
-    print(f"{output}: train it: gnn-inventory train {output} -o RUN")
+    print(f"{output}: train it: gnn-inventory train {shlex.quote(str(output))} -o RUN")
 
 
 @app.command()
@@ -106,7 +109,7 @@ def order(
     from gnn_inventory.topology.network import is_panel, parse_network
     from gnn_inventory.training.run_folder import RunFolder
 
-    _refuse_other_endings(output)
+    _refuse_other_endings(output, "which spreadsheets open", ".csv")
     _refuse_existing(output, force)
     folder = RunFolder.of(run)
     recipe, policy = folder.recipe(), folder.policy()
@@ -150,7 +153,7 @@ def backtest(
     from gnn_inventory.training.run_folder import RunFolder
 
     if output is not None:
-        _refuse_other_endings(output)
+        _refuse_other_endings(output, "which spreadsheets open", ".csv")
         _refuse_existing(output, force)
     recipe = RunFolder.of(run).recipe()
     if network is not None:
@@ -191,11 +194,16 @@ def report(
     """One page about a run: costs, service, stocks and orders, what the policy does, its training."""
     from gnn_inventory.report.page import Run, write_report
     from gnn_inventory.topology.catalogue import load_network
+    from gnn_inventory.training.run_folder import RunFolder
 
+    _refuse_other_endings(output, "which browsers open", ".html")
     _refuse_existing(output, force)
     other = None if network is None else load_network(network)
+    found = [Run.of(folder.path) for folder in RunFolder.all_of(runs)]
+    if len({run.name for run in found}) < len(found):
+        found = [replace(run, name=str(path)) for run, path in zip(found, runs, strict=True)]
     with progress_bar(None, "report") as (_, _, describe):
-        write_report([Run.of(run) for run in runs], output, other, scenarios, describe)
+        write_report(found, output, other, scenarios, describe)
     print(output)
 
 

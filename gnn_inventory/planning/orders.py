@@ -15,9 +15,10 @@ from gnn_inventory.allocation import feasible, proportional, whole_units, with_w
 from gnn_inventory.demand.panel import Windows, scaled_calendar
 from gnn_inventory.demand.panel_files import COLUMNS, SalesPanel, load_panel
 from gnn_inventory.demand.scenarios import mean_seen
-from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.errors import InputError, amount, nearest
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.planning.position import Clock, Position, read_position
+from gnn_inventory.policies import policy_name
 from gnn_inventory.policies.base import Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.training.recipe import Recipe, calendar_of
@@ -101,9 +102,12 @@ def decide_today(
     desired = policy(graph, Observation(position.on_hand, position.in_transit, past, calendar), known)
     if whole:
         graph = with_whole_limits(graph)
-    orders = desired.orders
-    if not desired.free:
-        orders = feasible(graph, position.on_hand, orders, desired.keep, whole)
+    if desired.free:
+        raise UnsupportedNetworkError(
+            f"policy {policy_name(policy)}: may return goods and order what is not there: a yardstick, which gives no orders to place; "
+            "expected another policy"
+        )
+    orders = feasible(graph, position.on_hand, desired.orders, desired.keep, whole)
     return Decision(graph, position, desired, orders, LEAST * known.link_flow.clamp_max(5.0).expand_as(orders))
 
 
@@ -200,7 +204,7 @@ def demand_rows(
     problems += _out_of_date(panel, clock)
     if problems:
         raise InputError(problems)
-    items = sorted(set(state["item"])) if "item" in state else list(panel.items)
+    items = sorted({str(item).strip() for item in state["item"]}) if "item" in state else list(panel.items)
     unknown = [item for item in items if item not in panel.items]
     if unknown:
         raise InputError(f"{where}: item '{item}' is not in {sales}; {nearest(item, panel.items)}" for item in unknown)
@@ -276,8 +280,8 @@ def _reasons(decision: Decision, whole: bool) -> Callable[[int, int], str]:
     graph, desired, stock = decision.graph, decision.desired, decision.position.on_hand
     asked = desired.orders.clamp_min(0.0)
     on_link, on_location = torch.minimum(asked, graph.link_capacity), within_capacities(graph, desired.orders)
-    cut = decision.orders if desired.free else proportional(graph, stock, desired.orders, desired.keep)
-    rounded = whole_units(graph, stock, cut) if whole and not desired.free else cut
+    cut = proportional(graph, stock, desired.orders, desired.keep)
+    rounded = whole_units(graph, stock, cut) if whole else cut
     total = torch.zeros_like(stock).index_add(1, graph.source, on_location)
 
     def reason(item: int, link: int) -> str:
@@ -285,19 +289,19 @@ def _reasons(decision: Decision, whole: bool) -> Callable[[int, int], str]:
         name, held = graph.labels[source], max(float(stock[item, source]), 0.0)
         least, found = float(decision.least[item, link]), []
         if float(asked[item, link] - on_link[item, link]) >= least:
-            found.append(f"the link carries at most {float(graph.link_capacity[link]):g}")
+            found.append(f"the link carries at most {amount(float(graph.link_capacity[link]))}")
         if float(on_link[item, link] - on_location[item, link]) >= least:
-            found.append(f"{name} ships at most {float(graph.ship_capacity[source]):g} in a period")
+            found.append(f"{name} ships at most {amount(float(graph.ship_capacity[source]))} in a period")
         if not bool(graph.holds_stock[source]):
-            found.append(f"{name} cannot hold stock and ships all it has, {held:g}")
+            found.append(f"{name} cannot hold stock and ships all it has, {amount(held)}")
         elif float(on_location[item, link] - cut[item, link]) >= least:
             kept = 0.0 if desired.keep is None else float(desired.keep[item, source].clamp_min(0.0))
-            keeps = f" and {kept:.4g} kept for its own customers and for later" if kept >= KEPT * max(held, 1.0) else ""
-            found.append(f"{name} has {held:g}, {float(total[item, source]):.4g} asked of it{keeps}")
+            keeps = f" and {amount(kept)} kept for its own customers and for later" if kept >= KEPT * max(held, 1.0) else ""
+            found.append(f"{name} has {amount(held)}, {amount(float(total[item, source]))} asked of it{keeps}")
         if abs(float(cut[item, link] - rounded[item, link])) >= least:
             found.append("rounded to whole units")
         if abs(float(rounded[item, link] - decision.orders[item, link])) >= least:
-            found.append(f"an order on the link is 0 or at least {float(graph.minimum_order[link]):g}")
+            found.append(f"an order on the link is 0 or at least {amount(float(graph.minimum_order[link]))}")
         return "; ".join(found)
 
     return reason

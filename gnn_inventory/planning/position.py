@@ -5,7 +5,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,20 +62,31 @@ class Clock:
             if number != int(number):
                 raise ValueError("a whole number of periods, or a date")
             return int(number)
+        days = self.days_from_now(text)
+        return math.ceil(days / self.period_days) if days > 0 else math.floor(days / self.period_days)
+
+    def days_from_now(self, text: str) -> int:
+        """Days until a date, below 0 where it has passed.
+
+        Raises:
+            ValueError: it is none, or nobody knows today's; the text says what was expected.
+        """
         try:
             day = date.fromisoformat(text[:10])
         except ValueError:
             raise ValueError("a whole number of periods from now (-1 = the last one), or a date as 2026-01-31") from None
         if self.today is None:
             raise ValueError("periods from now, or today's date beside it: --today DATE (and --period-days DAYS)")
-        days = (day - self.today).days
-        return math.ceil(days / self.period_days) if days > 0 else math.floor(days / self.period_days)
+        return (day - self.today).days
 
     def day(self, periods: int) -> str:
         """The first day of the period that many from now, or how many that are."""
-        if self.today is None:
-            return str(periods)
-        return date.fromordinal(self.today.toordinal() + periods * self.period_days).isoformat()
+        return str(periods) if self.today is None else self.after(periods * self.period_days)
+
+    def after(self, days: int) -> str:
+        """The date that many days from today, which is known."""
+        assert self.today is not None
+        return (self.today + timedelta(days=days)).isoformat()
 
 
 @dataclass(frozen=True)
@@ -145,7 +156,9 @@ def read_position(table: "pd.DataFrame", network: Network, history: int, clock: 
 
 @dataclass
 class _Reader:
-    """What has been read of a table so far: values by item and place, and every mistake."""
+    """What has been read of a table so far: values by item and place, and every mistake; `days` of each period and place of which there
+    is demand, and of any place the `latest` day of each period (0 = its first).
+    """
 
     network: Network
     clock: Clock
@@ -155,6 +168,7 @@ class _Reader:
     in_transit: dict[tuple[str, int, int], float] = field(default_factory=dict)
     demand: dict[tuple[str, str, int], float] = field(default_factory=dict)
     days: dict[tuple[str, str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    latest: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph = graph = InventoryGraph.from_network(self.network)
@@ -245,6 +259,9 @@ class _Reader:
         if given in self.days[key] or (self.days[key] and _number(when) is not None):
             self.problems.append(f"{place}: demand of {given} at '{location}' stands twice{_of(item)}; expected one row")
         self.days[key].add(given)
+        if _number(when) is None:  # a date: days from the period's first on
+            into = self.clock.days_from_now(given) - ago * self.clock.period_days
+            self.latest[ago] = max(into, self.latest.get(ago, 0))
         self.demand[key] = self.demand.get(key, 0.0) + units
 
     def _when(self, place: str, when: object) -> int | None:
@@ -277,6 +294,12 @@ class _Reader:
                     self.problems.append(
                         f"{self.where}: location '{name}': demand of period {-run - 1} {what}; expected {expected}"
                     )
+        usual, reached = max(self.latest.values(), default=0), self.latest.get(-1, 0)
+        if -1 in self.latest and reached < usual:  # of nobody on the days after it, though other periods have such days
+            ends, last = (self.clock.after(days - self.clock.period_days) for days in (reached, usual))
+            self.problems.append(
+                f"{self.where}: demand ends on {ends}; expected it up to {last}, as in the periods before: 0 where nothing was demanded"
+            )
         if len(self.problems) > MOST_PROBLEMS:
             more = len(self.problems) - MOST_PROBLEMS
             raise InputError([*self.problems[:MOST_PROBLEMS], f"{self.where}: and {more} more mistakes"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import torch
 
-from gnn_inventory.errors import UsageError
+from gnn_inventory.errors import UsageError, amount
 from gnn_inventory.evaluation import EvaluationResult
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.report.response import Response
@@ -28,6 +28,8 @@ BANDS = (0.05, 0.5, 0.95)
 """Quantiles over scenarios: the edges and the middle of a band."""
 MOST_SHOWN = 120
 """Periods of a trajectory."""
+READABLE = 60
+"""Locations of a layer of the network whose names stand beside them."""
 
 
 def _plotly() -> Any:
@@ -65,7 +67,7 @@ def network_chart(network: Network, graph: InventoryGraph, happened: Trajectory)
             )
         )  # fmt: skip
     middle = [[(place[u][axis] + place[v][axis]) / 2 for u, v in network.links] for axis in (0, 1)]
-    said = [f"{u} -> {v}<br>{float(flow[link]):.4g} units per period" for link, (u, v) in enumerate(network.links)]
+    said = [f"{u} -> {v}<br>{amount(float(flow[link]))} units per period" for link, (u, v) in enumerate(network.links)]
     traces.append(
         go.Scatter(
             x=middle[0],
@@ -77,13 +79,14 @@ def network_chart(network: Network, graph: InventoryGraph, happened: Trajectory)
             showlegend=False,
         )
     )
+    labels = "+text" if max(map(len, layers)) <= READABLE else ""  # else hovering over a node says its name
     for kind, colour in COLOURS.items():
         names = [name for name in network.nodes if _kind(network, name) == kind]
         sizes = [12 + 26 * (float(stock[graph.labels.index(name)]) / largest) ** 0.5 for name in names]
-        told = [f"{name}<br>mean stock {float(stock[graph.labels.index(name)]):.4g}" for name in names]
+        told = [f"{name}<br>mean stock {amount(float(stock[graph.labels.index(name)]))}" for name in names]
         traces.append(
             go.Scatter(
-                x=[place[name][0] for name in names], y=[place[name][1] for name in names], mode="markers+text", name=kind,
+                x=[place[name][0] for name in names], y=[place[name][1] for name in names], mode=f"markers{labels}", name=kind,
                 text=names, hovertext=told, hoverinfo="text", textposition="bottom center",
                 marker={"size": sizes, "color": colour, "line": {"width": 1, "color": "white"}},
             )
@@ -115,7 +118,8 @@ def cost_chart(names: Sequence[str], results: Sequence[EvaluationResult]) -> "Fi
             annotation_text=kind,
             annotation_position="top right",
         )
-    _style(figure, 120 + 36 * len(results), xaxis={"title": "per store and period; negative = profit"})
+    axes = {"xaxis": {"title": "per store and period; negative = profit"}, "yaxis": {"type": "category"}}
+    _style(figure, 120 + 36 * len(results), **axes)
     return figure
 
 
@@ -129,9 +133,8 @@ def costs_by_location(happened: Trajectory, nodes: Sequence[int]) -> "Figure":
         if bool((costs[:, number] != 0).any())
     ]
     figure = go.Figure(bars)
-    _style(
-        figure, 140 + 22 * len(names), barmode="relative", xaxis={"title": "money per period"}, yaxis={"autorange": "reversed"}
-    )
+    axes = {"xaxis": {"title": "money per period"}, "yaxis": {"autorange": "reversed", "type": "category"}}
+    _style(figure, 140 + 22 * len(names), barmode="relative", **axes)
     return figure
 
 

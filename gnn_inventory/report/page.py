@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import torch
 
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, amount
 from gnn_inventory.evaluation import EvaluationResult, assessment_of, evaluate_on, refuse_other_tests
 from gnn_inventory.files import write_text
 from gnn_inventory.intervals import OVER_ITEMS
@@ -139,7 +139,7 @@ def write_report(
             summary=_summary(first, results[0], happened, kept, tested.scenarios, tested.periods, tested.warm_up),
             results=_results([run.name for run in runs], results),
             service=_service(happened, nodes),
-            options="".join(f"<option>{html.escape(name)}</option>" for name in picked),
+            options="".join(f'<option value="{html.escape(name)}">{html.escape(name)}</option>' for name in picked),
             left_out=f"<p>{more} more locations, which cost less, are not shown one by one.</p>" if more else "",
             training="" if "training" in fixed else "hidden",
             recipe=html.escape(first.recipe.to_yaml()),
@@ -165,7 +165,7 @@ def _summary(
 ) -> str:
     low, high = result.ci95
     tiles = [
-        ("cost per store and period", f"{result.cost_per_store:.4g}", f"95 %: {low:.4g} to {high:.4g}"),
+        ("cost per store and period", amount(result.cost_per_store), f"95 %: {amount(low)} to {amount(high)}"),
         ("fill rate", f"{happened.fill_rate_of_all:.1%}", f"demand served at once from stock, on {kept} of the scenarios"),
         ("measured on", f"{scenarios} scenarios", f"{periods} periods each, the first {warm_up} not counted"),
     ]
@@ -202,7 +202,7 @@ def _service(happened: Trajectory, nodes: Sequence[int]) -> str:
         [
             happened.graph.labels[node],
             *("" if bool(torch.isnan(value[node])) else f"{float(value[node]):.1%}" for value in (fill, level)),
-            f"{float(stock[node]):.4g}",
+            amount(float(stock[node])),
         ]
         for node in nodes
     ]
