@@ -1,7 +1,9 @@
 """The command line as a person meets it: what it prints, and one clear line for each mistake, with nothing written or lost."""
 
+import io
 import json
 import os
+import sys
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -12,6 +14,7 @@ from conftest import QUICK
 from safetensors.torch import load_file, save_file
 
 import gnn_inventory as gi
+from gnn_inventory.cli import main
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.training.run_folder import SCHEMA
@@ -363,3 +366,16 @@ def test_a_link_is_written_through_and_what_is_no_file_is_left_alone(run, tmp_pa
     os.mkfifo(tmp_path / "pipe.svg")
     assert "is no file; name another place" in run("draw", "serial", "-o", tmp_path / "pipe.svg", "--force")[2]
     assert (tmp_path / "pipe.svg").is_fifo()
+
+
+def test_a_terminal_that_lacks_a_sign_gets_its_number(monkeypatch, tmp_path):
+    network = gi.one_store()
+    network.graph["name"] = "m\u00fcnchen"
+    gi.save_network(network, tmp_path / "network.yaml")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", write_through=True))
+    monkeypatch.setattr(sys, "argv", ["gnn-inventory", "check", str(tmp_path / "network.yaml")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code
+    assert rb"m\xfcnchen: valid" in written.getvalue()

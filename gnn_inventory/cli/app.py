@@ -1,5 +1,6 @@
 """The application that commands belong to, and what becomes of an error."""
 
+import io
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -23,6 +24,8 @@ Network = Annotated[str, typer.Argument(help="A network of the catalogue, or a Y
 
 def main() -> None:
     """Run the command line; an error that a person can cause is one line each and exit 1 or 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a sign of a name gets its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(standalone_mode=False))
     except GnnInventoryError as error:
