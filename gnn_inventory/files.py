@@ -1,8 +1,10 @@
 """Reading YAML with line numbers, and writing files so that a reader sees the old one or the new one, never half."""
 
 import contextlib
+import importlib.util
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import yaml
 
 from gnn_inventory.errors import InputError, UsageError
 
-__all__ = ["dump_yaml", "holds_anything", "parse_yaml", "read_text", "read_yaml", "replace_file", "write_text"]
+__all__ = ["LOCKS", "dump_yaml", "holds_anything", "lock", "parse_yaml", "read_text", "read_yaml", "replace_file", "write_text"]
 
+LOCKS = importlib.util.find_spec("fcntl") is not None
+"""Whether the system has locks on files."""
 TEMPORARY = ".tmp"
 """End of the names of files that are being written."""
 
@@ -153,6 +157,24 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def lock(path: Path, wait: bool = False) -> Iterator[bool]:
+    """A lock on a file, made where it is not there, that ends with its process, however that ends; whether it could be had.
+
+    Where the system has none (`LOCKS`), it always can.
+    """
+    with open(path, "a", encoding="utf-8") as file:
+        if LOCKS:
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+        yield True
 
 
 def holds_anything(folder: Path) -> bool:

@@ -12,7 +12,8 @@ import torch
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.errors import InputError, TrainingError
+from gnn_inventory.errors import InputError, TrainingError, UsageError
+from gnn_inventory.files import lock
 from gnn_inventory.policies.base import Known
 from gnn_inventory.policies.echelon import newsvendor_cost
 from gnn_inventory.rollout import costs, periods
@@ -395,3 +396,13 @@ def test_batches_are_of_even_size():
     data = prepared(gi.load_recipe("one_warehouse", ["training.scenarios=10", "training.batch=3", "training.dev_scenarios=2"]))[1]
     sizes = [len(batch.scenarios) for batch in data.batches(gi.Training(scenarios=10, batch=3), 0)]
     assert sorted(sizes) == [2, 2, 3, 3]
+
+
+def test_a_run_that_another_process_trains_is_left_alone(quick, tmp_path):
+    folder, recipe = RunFolder(tmp_path / "run"), gi.load_recipe(quick, ["training.epochs=1"])
+    gi.train_recipe(recipe, folder)
+    before = files(folder.path)
+    with lock(folder.recipe_file), pytest.raises(UsageError, match="another process is training it; wait for that"):
+        gi.train_recipe(recipe, folder, resume=True)
+    assert files(folder.path) == before
+    gi.train_recipe(recipe, folder, resume=True)

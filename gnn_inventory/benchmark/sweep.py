@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gnn_inventory.benchmark.results import Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table
 from gnn_inventory.errors import InputError, TrainingError, UsageError
-from gnn_inventory.files import parse_yaml, write_text
+from gnn_inventory.files import LOCKS, lock, parse_yaml, write_text
 from gnn_inventory.training.recipe import Recipe, recipe_of, with_settings
 from gnn_inventory.training.run_folder import RunFolder
 from gnn_inventory.training.service import shortfall
@@ -77,6 +77,8 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
         from optuna.storages.journal import JournalFileBackend
     except ImportError:
         raise UsageError("sweep: needs optuna, which is not installed: pip install 'gnn_inventory[sweep]'") from None
+    if not LOCKS:
+        raise UsageError("sweep: this system has no file locks, by which processes share trials; expected Linux or macOS")
     space = _space(asked.vary)
     first = {key: values[0] for key, (_, values) in space.items()}
     lowest = asked.recipe(first)
@@ -123,36 +125,18 @@ def _next_trial(
 ) -> Iterator[tuple[int, dict[str, Any]] | None]:
     """A trial that nobody works on, held as long as this lasts; None where all are done or held by others."""
     with ExitStack() as held:
-        with _lock(folder / "trials" / "choosing.lock", wait=True):
+        (folder / "trials").mkdir(exist_ok=True)
+        with lock(folder / "trials" / "choosing.lock", wait=True):
             chosen = None
             for trial in study.get_trials(deepcopy=False):
-                if not trial.state.is_finished() and held.enter_context(_lock(folder / "trials" / f"{trial.number}.lock")):
+                if not trial.state.is_finished() and held.enter_context(lock(folder / "trials" / f"{trial.number}.lock")):
                     chosen = trial.number, dict(trial.params)
                     break
             if chosen is None and len(study.get_trials(deepcopy=False)) < trials:
                 fresh = study.ask(distributions)
-                held.enter_context(_lock(folder / "trials" / f"{fresh.number}.lock"))
+                held.enter_context(lock(folder / "trials" / f"{fresh.number}.lock"))
                 chosen = fresh.number, dict(fresh.params)
         yield chosen
-
-
-@contextmanager
-def _lock(path: Path, wait: bool = False) -> Iterator[bool]:
-    """A lock that ends with its process, however that ends; whether it could be had."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:
-        raise UsageError(
-            "sweep: this system has no file locks, by which processes share trials; expected Linux or macOS"
-        ) from None
-    path.parent.mkdir(exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def _space(vary: Sequence[str]) -> dict[str, tuple[str, list[Any]]]:

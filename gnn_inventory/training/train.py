@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import networkx as nx
 import torch
 
 from gnn_inventory.demand.distributions import SyntheticDemand
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.files import lock
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import POLICIES, make_policy, policy_name
 from gnn_inventory.policies.base import Policy
@@ -70,7 +72,7 @@ def train_recipe(
         on_start: called with the number of steps before the first.
 
     Raises:
-        UsageError: the folder exists (or with `resume` is no run folder), the device is not there.
+        UsageError: the folder exists (or with `resume` is no run folder, or another process trains it), the device is not there.
         InputError: the checkpoint is of another recipe.
     """
     if resume:
@@ -85,7 +87,10 @@ def train_recipe(
         folder.create(recipe)
     if on_start is not None:
         on_start(recipe.training.epochs * steps_per_epoch(data.size, recipe.training.batch))
-    return hdpo(policy, data, recipe.training, folder, on_epoch, on_step, trained=recipe.start is not None)
+    with lock(folder.recipe_file) if this_process().first else nullcontext(True) as free:
+        if not free:
+            raise UsageError(f"{folder.path}: another process is training it; wait for that, or name another folder")
+        return hdpo(policy, data, recipe.training, folder, on_epoch, on_step, trained=recipe.start is not None)
 
 
 def prepared(recipe: Recipe) -> tuple[Policy, Data]:
