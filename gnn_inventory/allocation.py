@@ -210,9 +210,8 @@ def without_small_orders(graph: InventoryGraph, on_hand: NodePerScenario, orders
     wanted = torch.where(~stands & (orders >= least / 2) & (least <= graph.link_capacity), least, 0.0)
     by_source = torch.argsort(graph.source, stable=True)
     wanted, room = wanted[:, by_source], room[:, graph.source[by_source]]
-    for _ in range(
-        most
-    ):  # the first of a source for which there is no room is not placed; then there may be room for one after it
+    # the first of a source for which there is no room is not placed; then there may be room for one after it
+    for _ in range(most):
         over = ((_running_totals(graph, wanted, by_source)[0] > room) & (wanted > 0)).to(wanted.dtype)
         if wanted.is_cpu and not torch.compiler.is_compiling() and not over.any():  # elsewhere to look would take longer
             break
