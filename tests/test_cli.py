@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import gnn_inventory as gi
 from gnn_inventory.cli import main
+from gnn_inventory.errors import InputError
 from gnn_inventory.topology.catalogue import catalogue
 from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.training.run_folder import SCHEMA
@@ -340,6 +341,13 @@ def test_the_favorita_recipe_says_that_it_needs_sales(run, tmp_path):
     code, _, error = run("train", "favorita", "-o", tmp_path / "run")
     assert (code, len(error.splitlines())) == (1, 1)
     assert "--set demand.panel=FILE" in error
+
+
+def test_a_panel_without_a_history_is_refused(tmp_path):
+    """A mean and a deviation of demand need two periods."""
+    recipe = panel_recipe(tmp_path, torch.ones(6, 2, 60))
+    with pytest.raises(InputError, match=r"demand\.windows\.history: got 1; expected .*2"):
+        gi.load_recipe(recipe, ["demand.windows.history=1"])
 
 
 def test_every_run_that_is_not_there_is_named(run, tmp_path):

@@ -82,10 +82,10 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
     space = _space(asked.vary)
     first = {key: values[0] for key, (_, values) in space.items()}
     lowest = asked.recipe(first)
-    for key, (_, values) in space.items():  # a recipe that cannot be trained says so here, before anything is written
-        for value in values if key == next(iter(space)) else values[1:]:
+    sales = prepared(lowest)[1].fingerprint  # a recipe that cannot be trained says so here, before anything is written
+    for key, (_, values) in space.items():
+        for value in values[1:]:
             prepared(asked.recipe({**first, key: value}))
-    sales = prepared(lowest)[1].fingerprint
     Results(folder).claim(
         "sweep", {"recipe": asked.content, "vary": list(asked.vary), "sales": sales}, ["recipe", "vary", "sales"]
     )
