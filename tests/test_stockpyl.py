@@ -94,6 +94,18 @@ def test_distributions_are_mapped(tmp_path, kind, expected):
     assert network.nodes["1"]["demand"] == expected
 
 
+def test_the_way_of_an_order_to_the_external_supplier_is_part_of_the_lead_time(tmp_path):
+    """By hand: 2 periods for the order and 1 for the goods; of both 6 units are under way in every period."""
+    instance = chain()
+    head = instance["data"]["_nodes"][0]
+    head.update({"shipment_lead_time": 1, "order_lead_time": 2, "initial_shipments": 6, "initial_orders": 6})
+    network = gi.load_network(written(tmp_path / "chain.json", instance))
+    assert network.edges["external supplier", "3"] == {"lead_time": 3, "initial_in_transit": 6}
+    head["initial_orders"] = 4
+    with pytest.raises(InputError, match=r"node '3': initial_orders: got 4 beside initial_shipments 6; expected the same"):
+        gi.load_network(written(tmp_path / "chain.json", instance))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -19,7 +19,7 @@ app = typer.Typer(
 
 CommandLineError: Any = typer.BadParameter.__mro__[2]  # what all errors of a command line are: typer names no such class
 
-Network = Annotated[str, typer.Argument(help="A network of the catalogue, or a YAML file.")]
+Network = Annotated[str, typer.Argument(help="A network of the catalogue, or a file or folder that holds one.")]
 
 
 def main() -> None:

@@ -91,8 +91,8 @@ def network_mapping(name: str | Path) -> dict[str, Any]:
 
 
 def load_network(name: str | Path, **overrides: Any) -> nx.DiGraph:
-    """A network of the catalogue, or of a file: YAML, GraphML, JSON (node-link or stockpyl's), or a folder with `nodes.csv` and
-    `links.csv`.
+    """A network of the catalogue, or of a file: YAML, GraphML, JSON (node-link or stockpyl's), a workbook of Willems, or a folder with
+    `nodes.csv` and `links.csv`.
 
     Args:
         name: a catalogue name (`gnn-inventory list`) or a path.

@@ -117,6 +117,11 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         problems.append(
             f"{where}: order_lead_time: got {ordering}; an order that travels to a location cannot be mapped, expected none"
         )
+    on_order, on_way = (node.get(field) or 0 for field in ("initial_orders", "initial_shipments"))
+    if ordering and on_order != on_way:
+        problems.append(
+            f"{where}: initial_orders: got {on_order!r} beside initial_shipments {on_way!r}; expected the same in every period of the way from the external supplier"
+        )
     lead_time, least = shipping + ordering - (demand is not None), 2 if demand is not None else 1
     if lead_time < 1:
         problems.append(
@@ -141,8 +146,8 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         for field, value in (("capacity", node.get("order_capacity")), ("unit_cost", node.get("purchase_cost"))):
             if value is not None:
                 link[field] = value
-        if node.get("initial_shipments"):
-            link["initial_in_transit"] = node["initial_shipments"]
+        if on_way:
+            link["initial_in_transit"] = on_way
         mapping["links"].append(link)
 
 
