@@ -36,18 +36,24 @@ def quick(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the command line; exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gnn-inventory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
+def command(*arguments):
+    """Call the command line; its exit code."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["gnn-inventory", *map(str, arguments)])
         try:
             main()
         except SystemExit as stopped:
-            code = stopped.code or 0
+            return stopped.code or 0
+    return 0
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command line; exit code, standard output and standard error."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = command(*arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

@@ -118,6 +118,19 @@ BAD = {  # a mapping, and what one line of the message must say, in any order
     "family demand text": (put("demand", "poisson", base=FAMILY), ["one_warehouse", "demand", "got 'poisson'", "a mapping"]),
     "list of wrong length": (put("store", "holding_cost", [1, 2], base=FAMILY), ["holding_cost", "[1, 2]", "5 values"]),
     "matrix with a list": (put("lead_times", 1, 0, [2], base=MATRIX), ["lead_time", "got [2]", "expected"]),
+    "draw of two kinds": (
+        north("holding_cost", {"uniform": [1, 2], "integers": [5, 9], "seed": 0}),
+        [NORTH, "holding_cost", "got uniform and integers; expected one of them"],
+    ),
+    "draw with decimals that are no number": (
+        north("holding_cost", {"uniform": [1, 2], "seed": 0, "decimals": True}),
+        [NORTH, "holding_cost.decimals", "an integer >= 0"],
+    ),
+    "price where nobody buys": (put("nodes", "hub", "price", 3.0), ["node 'hub'", "price: nobody buys here", "expected"]),
+    "cost of lost sales where nobody buys": (
+        put("nodes", "hub", "underage_cost", {"per_scenario": {"uniform": [1, 2]}}),
+        ["node 'hub'", "underage_cost: nobody buys here", "expected"],
+    ),
     "draw without a seed": (north("holding_cost", {"uniform": [0, 1]}), [NORTH, "holding_cost.seed", "expected"]),
     "draw beyond floats": (north("price", {"uniform": [0, HUGE], "seed": 0}), [NORTH, "price.uniform", "expected"]),
     "draw too wide": (north("price", {"uniform": [-1e308, 1e308], "seed": 0}), [NORTH, "price", "expected"]),

@@ -92,7 +92,7 @@ def plainly(policy, graph, known, seen):
         arriving = sum((seen.in_transit[0, e] for e, (_, v) in enumerate(pairs) if v == node), torch.zeros(graph.slots))
         facts = [value[0, node] for value in (parameters.holding_cost, parameters.underage_cost, parameters.price)]
         supplied = [e for e, (u, v) in enumerate(pairs) if v == node and graph.is_supplier[u]]
-        facts.append(sum((parameters.unit_cost[0, e] for e in supplied), torch.tensor(0.0)))
+        facts.append(min((parameters.unit_cost[0, e] for e in supplied), default=torch.tensor(0.0)))
         facts += [known.mean_demand[0, node], known.std_demand[0, node]]
         padding = torch.zeros(policy.slots - graph.slots)
         x[node] = policy.initial_node(torch.cat([seen.on_hand[0, [node]], arriving, padding, torch.stack(facts)]))
@@ -115,7 +115,15 @@ def plainly(policy, graph, known, seen):
     return found[: len(pairs)], keep
 
 
-@pytest.mark.parametrize("build", [gi.one_store, gi.serial, gi.one_warehouse, gi.many_warehouses])
+def two_suppliers():
+    """One store that buys from two suppliers, at 5 and at 7."""
+    network = gi.one_store(link={"lead_time": 2, "unit_cost": 5.0})
+    network.add_node("other", kind="supplier")
+    network.add_edge("other", "store", lead_time=1, unit_cost=7.0)
+    return network
+
+
+@pytest.mark.parametrize("build", [gi.one_store, gi.serial, gi.one_warehouse, gi.many_warehouses, two_suppliers])
 def test_the_published_architecture_as_its_description_says(build):
     source = SyntheticDemand(parse_network(build()), 0, "test")
     graph, drawn = source.graph, source.sample(0, 1, 1)
@@ -148,6 +156,25 @@ def test_fully_connected_ships_a_softmax_of_its_stock():
     assert found["warehouse -> store_0"] == pytest.approx(10 * e**2 / total)
     assert found["warehouse -> store_1"] == pytest.approx(10 * e / total)
     assert found["supplier -> warehouse"] == pytest.approx(0.5 * 4 * float(graph.mean_demand.sum()))
+
+
+def test_fully_connected_ships_all_of_what_cannot_be_held_whatever_its_outputs():
+    """At a warehouse that cannot hold stock, outputs far below 0 are still a softmax: of equal ones in equal parts."""
+    source = SyntheticDemand(parse_network(gi.transshipment(stores=3)), 0, "test")
+    graph, drawn = source.graph, source.sample(0, 1, 1)
+    policy = gi.FullyConnected(width=4)
+    policy.fit_to(graph)
+    with torch.no_grad():
+        policy.layers[-1].weight.zero_()
+        policy.layers[-1].bias.fill_(-1e4)
+    stock = drawn.on_hand.clone()
+    stock[0, graph.labels.index("warehouse")] = 9.0
+    desired = policy(graph, Observation(stock, drawn.in_transit, torch.zeros(1, 0, graph.nodes), torch.zeros(0)))
+    shipped = desired.orders[0, ~graph.is_supplier[graph.source]]
+    assert shipped.tolist() == pytest.approx([3.0, 3.0, 3.0])
+    (gradient,) = torch.autograd.grad(shipped[0], policy.layers[-1].bias)
+    assert gradient.isfinite().all()
+    assert gradient.abs().max() > 0
 
 
 def test_levels_are_given_for_the_locations_of_the_network():

@@ -207,6 +207,7 @@ def test_a_row_holds_one_kind_of_reference_and_the_worst_of_its_instances():
     ]
     best, optimum = summarise(outcomes)
     assert (best["over"], best["instances"], best["worst gap %"], best["cost per store"]) == ("best known", 2, 0.3, 3.0)
+    assert best["mean gap %"] == 0.2  # of 0.1 and 0.3
     assert (best["reference per store"], optimum["reference per store"]) == (1.5, 4.5)  # half of the mean of 2 and 4, half of 9
     assert (optimum["over"], optimum["instances"], optimum["worst gap %"], optimum["cost per store"]) == ("optimum", 1, 0.2, 9.0)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import sys
 from xml.etree import ElementTree
 
@@ -10,30 +11,37 @@ import networkx as nx
 import pytest
 import torch
 import yaml
-from conftest import QUICK
+from conftest import QUICK, command
 from safetensors.torch import load_file, save_file
 
 import gnn_inventory as gi
 from gnn_inventory.cli import main
 from gnn_inventory.errors import InputError
-from gnn_inventory.topology.catalogue import catalogue
+from gnn_inventory.topology.catalogue import catalogue, trained_policies
 from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.training.run_folder import SCHEMA
 
 
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "quick.yaml").write_text(yaml.safe_dump(QUICK))
+    assert command("train", folder / "quick.yaml", "-o", folder / "run") == 0
+    return folder / "run"
+
+
 @pytest.fixture
-def trained(quick, tmp_path, run):
-    """A run folder."""
-    code, _, error = run("train", quick, "-o", tmp_path / "trained")
-    assert code == 0, error
-    return tmp_path / "trained"
+def trained(trained_once, tmp_path):
+    """A run folder of the recipe `quick`, to be damaged at will."""
+    return shutil.copytree(trained_once, tmp_path / "trained")
 
 
 def test_list_names_the_whole_catalogue(run):
     code, out, _ = run("list")
     assert code == 0
-    for name in [*catalogue("topologies"), *catalogue("training")]:
-        assert name in out
+    listed = [line.split()[0] for line in out.splitlines()]
+    names = [*catalogue("topologies"), *catalogue("training"), *catalogue("training/suites"), *trained_policies()]
+    assert sorted(name for name in listed if name not in ("networks:", "recipes:", "suites:", "trained")) == sorted(names)
 
 
 @pytest.mark.parametrize("name", sorted(catalogue("topologies")))
@@ -192,13 +200,13 @@ def test_folders_that_are_in_the_way_or_are_none(quick, trained, run, tmp_path):
 
 
 def test_a_truncated_checkpoint_and_policy(quick, trained, run):
-    for name, command in (
+    for name, words in (
         ("checkpoint.safetensors", ["train", quick, "-o", trained, "--resume"]),
         ("policy.safetensors", ["evaluate", trained]),
     ):
         content = (trained / name).read_bytes()
         (trained / name).write_bytes(content[: len(content) // 2])
-        code, _, error = run(*command)
+        code, _, error = run(*words)
         assert (code, len(error.splitlines())) == (1, 1)
         assert "truncated" in error
 
@@ -240,6 +248,31 @@ def test_a_command_that_is_not_one(run):
         code, _, error = run(*arguments)
         assert (code, len(error.splitlines())) == (2, 1), error
         assert "--help" in error
+
+
+def test_the_options_of_an_evaluation_are_heeded(trained, run):
+    """The same as in Python, where all of them are arguments."""
+    words = ["--scenarios", 6, "--periods", 24, "--warm-up", 7, "--seed", 3]
+    found = json.loads(run("evaluate", trained, *words, "--json")[1])
+    policy = gi.load_policy(trained / "policy.safetensors")
+    result = gi.evaluate(policy, gi.one_warehouse(), 6, periods=24, warm_up=7, seed=3)
+    assert (found["scenarios"], found["periods"]) == (6, 24)
+    assert found["cost_per_store"] == pytest.approx(result.cost_per_store, rel=1e-6)
+    assert found["ci95"] == pytest.approx(result.ci95, rel=1e-6)
+    others = {
+        gi.evaluate(policy, gi.one_warehouse(), *sizes).cost_per_store
+        for sizes in ((5, 24, 7, 3), (6, 25, 7, 3), (6, 24, 8, 3), (6, 24, 7, 4))
+    }
+    assert not any(cost == pytest.approx(result.cost_per_store, rel=1e-6) for cost in others)
+
+
+def test_runs_of_different_networks_are_not_put_side_by_side(quick, trained, run, tmp_path):
+    assert run("train", quick, "-o", tmp_path / "other", "--set", "network.stores=3")[0] == 0
+    for words in (["evaluate"], ["report", "-o", tmp_path / "report.html"]):
+        code, _, error = run(words[0], trained, tmp_path / "other", *words[1:])
+        assert (code, len(error.splitlines())) == (1, 1)
+        assert "different networks; name one for all: --network NETWORK" in error
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_runs_that_state_another_evaluation(quick, trained, run, tmp_path):
@@ -335,6 +368,26 @@ def test_a_bad_panel_is_one_line_and_writes_nothing(sales, expected, run, tmp_pa
     assert (code, len(error.splitlines())) == (1, 1)
     assert expected in error
     assert not (tmp_path / "run").exists()
+
+
+def test_other_sales_under_the_same_name_are_not_gone_on_with(run, tmp_path):
+    recipe = panel_recipe(tmp_path, torch.ones(6, 2, 60))
+    assert run("train", recipe, "-o", tmp_path / "run")[0] == 0
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    panel_recipe(tmp_path, 2 * torch.ones(6, 2, 60))
+    code, _, error = run("train", recipe, "-o", tmp_path / "run", "--resume")
+    assert (code, len(error.splitlines())) == (1, 1)
+    assert "checkpoint.safetensors: is of other sales" in error
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_the_files_of_a_recipe_are_found_from_every_folder(run, tmp_path, monkeypatch):
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    monkeypatch.chdir(tmp_path)
+    assert run("train", recipe, "-o", "run", "--set", "demand.panel=sales.pt")[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("evaluate", "../run", "--json")[0] == 0
 
 
 def test_the_favorita_recipe_says_that_it_needs_sales(run, tmp_path):

@@ -60,6 +60,36 @@ def test_streams_and_seeds_differ():
         assert abs(float(torch.corrcoef(pair)[0, 1])) < ERRORS / math.sqrt(pair.shape[1])
 
 
+def test_initial_goods_by_hand():
+    """Goods are under way in the periods before an order of now would arrive, as many as are stated, or as flow there."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    demand = {"normal": {"mean": 6.0, "std": 0.0}}
+    for name, lead_time in (("near", 1), ("far", 4), ("any", LEAD_TIME)):
+        network.add_node(name, holding_cost=1.0, unmet_demand="lost", demand=demand, initial_stock=7.0)
+        network.add_edge("supplier", name, lead_time=lead_time, initial_in_transit=5.0)
+    network.nodes["far"]["initial_stock"] = {"per_scenario": {"uniform": [0.5, 1.5], "times": "mean_flow"}}
+    network.edges["supplier", "any"]["initial_in_transit"] = {"per_scenario": {"uniform": [1.0, 3.0], "times": "mean_flow"}}
+    source = SyntheticDemand(parse_network(network), 0, "train")
+    size = 3000
+    drawn, graph = source.sample(0, size, 1), source.graph
+    place = {name: graph.labels.index(name) for name in network}
+    link = {name: graph.link_names.index(f"supplier -> {name}") for name in place if name != "supplier"}
+    assert torch.equal(drawn.on_hand[:, place["near"]], torch.full((size,), 7.0))
+    assert_moments(drawn.on_hand[:, place["far"]].double(), 6.0, 36 / 12)  # 6 x (0.5 to 1.5)
+    assert 3.0 <= float(drawn.on_hand[:, place["far"]].min()) < float(drawn.on_hand[:, place["far"]].max()) <= 9.0
+    assert graph.slots == 3
+    assert not drawn.in_transit[:, link["near"]].any()
+    assert torch.equal(drawn.in_transit[:, link["far"]], torch.full((size, 3), 5.0))
+    lead_time = drawn.parameters.lead_time[:, link["any"]]
+    for periods in (1, 2, 3):
+        share = float((lead_time == periods).double().mean())
+        assert abs(share - 1 / 3) < ERRORS * math.sqrt(2 / 9 / size)
+        under_way = drawn.in_transit[lead_time == periods, link["any"]]
+        assert not under_way[:, periods - 1 :].any()
+        assert bool(((under_way[:, : periods - 1] >= 6.0) & (under_way[:, : periods - 1] <= 18.0)).all())
+
+
 def sample(network, count=2000, periods=20):
     """Demand of the stores [sample, store] in float64."""
     source = SyntheticDemand(network, 11, "train")
@@ -160,6 +190,18 @@ def test_broken_panels(tmp_path, row, message):
     path = write(tmp_path / "a.csv", panel(items=2, periods=5), *([row] if row else []), skip=1)
     with pytest.raises(InputError, match=message):
         load_panel(path, clamp=True)
+
+
+def test_a_gap_is_named_as_the_file_names_its_period(tmp_path):
+    rows = [f"{item},s1,2024-01-0{day},3" for item in "ab" for day in (1, 2, 3) if (item, day) != ("b", 2)]
+    (tmp_path / "sales.csv").write_text("\n".join(["item,location,period,sales", *rows]))
+    with pytest.raises(InputError, match=r"1 gaps \(the first at item b, location s1, period 2024-01-02\)"):
+        load_panel(tmp_path / "sales.csv")
+
+
+def test_a_tensor_that_was_differentiated_is_read(tmp_path):
+    torch.save(panel(items=2, periods=5).requires_grad_(), tmp_path / "sales.pt")
+    assert not load_panel(tmp_path / "sales.pt").sales.requires_grad
 
 
 def csv_of(tmp_path, periods, header="item,location,period,sales", encoding="utf-8"):

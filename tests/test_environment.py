@@ -1,6 +1,7 @@
 """Environments: Gymnasium's own check, the costs of the rest of the library, many scenarios as one by one, seeds, autoreset."""
 
 import gymnasium
+import jaxtyping
 import networkx as nx
 import numpy as np
 import pytest
@@ -44,6 +45,21 @@ def test_what_gymnasium_finds_is_an_error_here():
     made.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, made.observation_space.shape, np.float32)
     with pytest.raises(UserWarning, match="infinity"):
         check_env(made, skip_render_check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"periods": 1e2}, r"periods: got 100\.0; expected an integer of at least 1"),
+        ({"window": "4"}, r"window: got '4'; expected an integer of at least 0"),
+        ({"num_envs": True}, r"num_envs: got True; expected an integer of at least 1"),
+        ({"largest": "much"}, r"largest: got 'much'; expected a number above 0"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_at_once(arguments, message, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as where only the library is installed
+    with pytest.raises(UsageError, match=message):
+        gi.InventoryVectorEnvironment("one_store_lost", **{"num_envs": 2, **arguments})
 
 
 def test_four_periods_by_hand():

@@ -477,6 +477,8 @@ def test_coverage_says_what_was_never_seen():
     fixed.edges["supplier", "store"]["fixed_cost"] = 10.0  # of 5 units a period, held for 1 each
     (line,) = other.beyond(fixed)
     assert line.startswith("fixed cost (in holding costs of a period's demand) 2, trained on 4")
+    fixed.nodes["store"]["demand"] = "panel"  # whose mean nobody knows yet
+    assert not any("fixed cost" in line for line in other.beyond(fixed))
 
 
 def test_just_in_time_refuses():

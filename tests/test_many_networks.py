@@ -124,6 +124,7 @@ def test_a_family_with_a_seed_is_drawn_anew():
         ),
         ({"warehouse": {"holding_costs": 1}}, r"unknown key 'holding_costs'; did you mean 'holding_cost'"),
         ({"store": {**STORE, "demand": "panel"}}, r"got a panel; networks that are drawn state their own demand"),
+        ({"stores": {"per_network": {"choice": [*range(2, 14), -1]}}}, r"stores: got -1; expected an integer >= 1"),
         ({"family": ["one_warehouse"]}, r"family: got \['one_warehouse'\]; expected one of"),
         ({"family": "one_warehous"}, r"unknown family 'one_warehous'; did you mean 'one_warehouse'"),
     ],

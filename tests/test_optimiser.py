@@ -9,6 +9,7 @@ from gnn_inventory.training import optimiser
 from gnn_inventory.training.optimiser import Optimiser
 from gnn_inventory.training.recipe import load_recipe
 from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.state import TrainingState
 
 
 def moved(settings):
@@ -19,6 +20,8 @@ def moved(settings):
     for value in policy.parameters():
         value.grad = torch.randn(value.shape, generator=random)
     Optimiser(policy, settings).step(0.01)
+    for name, value in policy.named_parameters():
+        assert ((value.detach() - before[name]) * value.grad).sum() < 0, f"{name}: up the gradient"
     return before, {name: value.detach() - before[name] for name, value in policy.named_parameters()}
 
 
@@ -37,6 +40,19 @@ def test_muon_steps_a_matrix_alike_in_all_directions_and_all_else_as_adam():
         else:  # the first step of Adam is the learning rate against the gradient's sign
             assert torch.allclose(step.abs(), torch.full_like(step, 0.01), rtol=1e-3)
     assert matrices == 8
+
+
+def test_the_learning_rate_by_hand():
+    """One cycle of 10 steps: from a 25th up over the first three, half-way by half the cosine; then down to a ten-thousandth."""
+    state = TrainingState(gi.MessagePassing(width=4, rounds=1), gi.Training(learning_rate=0.1), steps=10)
+    rates = []
+    for state.step in range(10):
+        rates.append(state.learning_rate)
+    assert (rates[0], rates[3], rates[6], rates[9]) == pytest.approx((0.004, 0.1, 0.0500050, 1e-5))
+    assert rates[:4] == sorted(rates[:4])
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    state.settings = gi.Training(learning_rate=0.1, schedule="constant")
+    assert state.learning_rate == 0.1
 
 
 def test_muon_is_refused_where_there_is_no_matrix_or_torch_has_none(monkeypatch, tmp_path):

@@ -13,8 +13,9 @@ import yaml
 import gnn_inventory as gi
 from gnn_inventory.allocation import feasible
 from gnn_inventory.cli.planning import _write_table
-from gnn_inventory.errors import InputError
+from gnn_inventory.errors import GnnInventoryError, InputError
 from gnn_inventory.intervals import OVER_ITEMS
+from gnn_inventory.planning import export
 from gnn_inventory.planning.draft import split_by_time
 from gnn_inventory.planning.export import export_decision, normal_quantile
 from gnn_inventory.policies.base import Observation, UnsupportedNetworkError
@@ -69,6 +70,17 @@ def test_a_draft_is_a_recipe_that_says_its_choices(drafted, run):
     assert recipe.network.customers == ("east", "west")
     assert recipe.evaluation.whole_units, "all sales are whole"
     assert recipe.training.scenarios == ITEMS
+    text = (
+        (drafted / "sales.csv")
+        .read_text()
+        .replace("item,location,period,sales", "sku,shop,week,units")
+        .replace(",39,", ",39,0.5")
+    )
+    (drafted / "parts.csv").write_text(text)
+    words = ["--sales", drafted / "parts.csv", "--columns", "sku,shop,week,units", "-o", drafted / "parts.yaml"]
+    code, _, error = run("draft", "--locations", drafted / "locations.csv", "--lanes", drafted / "lanes.csv", *words)
+    assert code == 0, error
+    assert not load_recipe(drafted / "parts.yaml").evaluation.whole_units, "some sales are in parts of units"
     assert run("draft", "--network", drafted, "--sales", drafted / "sales.csv", "-o", drafted / "recipe.yaml")[0] == 2, (
         "it exists"
     )
@@ -239,6 +251,14 @@ def test_constant_sales_are_all_served_at_the_least_cost(tmp_path, run, monkeypa
     assert base["fill_rate"] == pytest.approx(1.0, abs=1e-3)
     # levels start at 2 periods of demand, which is just enough: 7.5 sold at a margin of 3, nothing left
     assert base["cost"] == pytest.approx(-3.0 * 7.5, rel=0.02)
+    assert base["ordered"] == pytest.approx(7.5, rel=0.02)  # what is sold, of the two items in the mean
+    assert base["stock"] == pytest.approx(0.0, abs=0.2)
+    before = json.loads(out)["first"], json.loads(out)["last"]
+    with open(tmp_path / "sales.csv", "a", newline="") as file:
+        csv.writer(file).writerows((item, "shop", week, 5) for item in ("tea", "ale") for week in range(40, 44))
+    again = json.loads(run("backtest", tmp_path / "run", "--panel", tmp_path / "sales.csv", "--json")[1])
+    assert (again["first"], again["last"]) == (before[0], 44)
+    assert before[1] == 40
 
 
 @pytest.mark.parametrize(("ending", "survey_rounds"), [(".pt2", 0), (".onnx", 2)])
@@ -268,6 +288,13 @@ def test_an_exported_decision_gives_the_same_orders(ending, survey_rounds, tmp_p
         desired = policy(graph, Observation(**inputs))
         expected = feasible(graph, inputs["on_hand"], desired.orders, desired.keep)
     torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_program_that_gives_other_orders_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_pt2", lambda program, inputs: (b"", program.module()(*inputs) + 1.0))
+    with pytest.raises(GnnInventoryError, match="the exported program gives other orders, by up to 1 units; nothing was written"):
+        export_decision(gi.MessagePassing(width=4, rounds=1, slots=3), parse_network(gi.one_store()), tmp_path / "policy.pt2")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_quantile_of_the_exported_program():

@@ -50,6 +50,20 @@ def test_statistics_of_the_window_by_hand():
     assert torch.equal(moved.node_flow, graph.flows(moved.mean_demand)[0])
 
 
+@pytest.mark.parametrize(("past", "expected"), [((4.0, 8.0), 13.0), ((1.0, 2.0), 0.0), ((10.0, 10.0), 25.0)])
+def test_base_stock_in_units_of_the_demand_just_past_by_hand(past, expected):
+    """A level of 3 periods of the mean of the window, less 5 on hand; nothing where that is below 0."""
+    graph = gi.InventoryGraph.from_network(gi.one_store(link={"lead_time": 1}))
+    policy, place = gi.BaseStock(window=2), graph.labels.index("store")
+    policy.fit_to(graph)
+    with torch.no_grad():
+        policy.levels.fill_(3.0)
+        on_hand, demand = torch.zeros(1, graph.nodes), torch.zeros(1, 2, graph.nodes)
+        on_hand[0, place], demand[0, :, place] = 5.0, torch.tensor(past)
+        orders = policy(graph, Observation(on_hand, torch.zeros(1, 1, 0), demand, torch.zeros(0))).orders
+    assert float(orders[0, 0]) == pytest.approx(expected)
+
+
 def test_only_the_window_and_the_season_ago_are_looked_at():
     graph, drawn, known, past = situation()
     plain, seasonal = gi.MessagePassing(slots=SLOTS, window=WINDOW), gi.MessagePassing(slots=SLOTS, window=WINDOW, season=SEASON)

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import gnn_inventory as gi
-from gnn_inventory.allocation import proportional
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.errors import InputError
 from gnn_inventory.policies import POLICIES, make_policy
@@ -274,18 +273,6 @@ def test_a_faster_link_counts_only_what_arrives_in_time():
     assert too_late[fast] - on_time[fast] == pytest.approx(10.0 / 2, rel=0.05)  # each link has half of the flow
 
 
-def test_keep_competes_for_stock():
-    graph = gi.InventoryGraph.from_network(gi.one_warehouse(stores=2))
-    on_hand = torch.zeros(1, graph.nodes)
-    on_hand[0, graph.labels.index("warehouse")] = 10.0
-    keep = torch.zeros_like(on_hand)
-    keep[0, graph.labels.index("warehouse")] = 4.0
-    desired = torch.where(graph.is_supplier[graph.source], 7.0, 8.0).unsqueeze(0)
-    orders = proportional(graph, on_hand, desired, keep)  # 8 * 10 / (8 + 8 + 4) on each link from the warehouse
-    expected = torch.where(graph.is_supplier[graph.source], 7.0, 4.0).unsqueeze(0)
-    torch.testing.assert_close(orders, expected)
-
-
 def test_a_policy_with_a_calendar_says_that_it_misses_it():
     graph, scenarios = drawn(gi.one_warehouse())
     with pytest.raises(UnsupportedNetworkError, match="calendar of 1 columns; got scenarios with 0"):
@@ -338,7 +325,7 @@ def test_demand_without_a_mean_leaves_orders_within_bounds():
     store = {"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "backlogged", "initial_stock": 0.0}
     store["demand"] = {"normal": {"mean": 0.0, "std": 1.0, "clip": False}}
     network = gi.one_store(store=store, link={"lead_time": 1})
-    assert gi.evaluate(gi.MessagePassing(width=4), network, scenarios=16, periods=40, warm_up=20).cost < 100
+    assert gi.evaluate(gi.MessagePassing(width=4), network, scenarios=16, periods=40, warm_up=20).cost < 15
 
 
 @pytest.mark.parametrize("name", ["newsvendor_quantile", "fixed_quantile", "transformed_quantile", "newsvendor_with_returns"])

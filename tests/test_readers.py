@@ -242,6 +242,8 @@ def test_a_network_of_a_family_is_read_back_from_what_networkx_writes(tmp_path):
     read = gi.load_network(tmp_path / "made.json")
     assert parse_network(read).nodes == parse_network(network).nodes
     assert parse_network(read).links == parse_network(network).links
+    with pytest.raises(UsageError, match="holds one network; expected no '#other' after it"):
+        gi.load_network(f"{tmp_path / 'made.json'}#other")
 
 
 def test_a_folder_without_tables_is_refused(tmp_path):

@@ -13,3 +13,6 @@ def test_the_tables_of_the_readme_are_the_measured_ones():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert module.BEGIN + module.block() + module.END in readme
     assert module.block().count("| ") > 20, "there are results"
+    transfer = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
+    assert module.BEGIN + module.transfer_block() + module.END in transfer
+    assert module.transfer_block().count("| ") > 20, "there are results"

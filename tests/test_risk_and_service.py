@@ -339,6 +339,8 @@ def test_a_tail_without_a_scenario_is_refused(changes, text, quick, tmp_path):
 def test_a_level_that_is_none_is_refused(level):
     with pytest.raises(InputError, match="expected a number between 0 and 1"):
         gi.conditional_value_at_risk(torch.arange(10.0), level)
+    with pytest.raises(InputError, match="costs: got none"):
+        gi.conditional_value_at_risk(torch.zeros(0), 0.5)
 
 
 @pytest.mark.parametrize("change", ["training.objective={cvar: 0.75}", "training.fill_rate=0.95"])

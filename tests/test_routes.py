@@ -101,7 +101,7 @@ def test_what_the_rounds_see_moves_an_order_from_one_source_to_the_others():
     graph = InventoryGraph.from_network(parse_network(two_ways()))
     facts = facts_of(graph)
     routes = Routes(width=1)
-    start = by_link(graph, routes.leaning(graph, facts, facts.shares)(torch.randn(graph.links, 3, 1)))
+    start = by_link(graph, routes.leaning(graph, facts, facts.shares)(torch.ones(graph.links, 3, 1)))
     share = by_link(graph, facts.shares)
     by_a, by_b = share["a", "store"] * math.exp(8 * math.tanh(-2 * 0.3 / 0.9 / 8)), share["b", "store"]
     assert start["a", "store"] == pytest.approx(by_a / (by_a + by_b) / share["a", "store"])

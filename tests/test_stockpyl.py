@@ -70,7 +70,7 @@ def test_fields_are_mapped_by_name(tmp_path):
         "holding_cost": 7,
         "underage_cost": 37.12,
         "price": 12.5,
-        "initial_stock": 4,
+        "initial_stock": 10,  # and the shipment that arrives before the first customers
         "demand": {"normal": {"mean": 5, "std": 1, "clip": False}},
         "unmet_demand": "backlogged",
     }
@@ -127,6 +127,7 @@ def test_the_way_of_an_order_to_the_external_supplier_is_part_of_the_lead_time(t
         ),
         ({"_predecessor_indices": [9]}, r"node '1': predecessor 9: no such node; expected one of \[3, 2, 1\]"),
         ({"shipment_lead_time": "two"}, r"node '1': shipment_lead_time: got 'two'; expected a number of periods"),
+        ({"initial_shipments": "two"}, r"node '1': initial_shipments: got 'two'; expected a number of units"),
         ({"disruption_process": {"random_process_type": "M"}}, r"node '1': disruption_process: disruptions cannot be mapped"),
     ],
 )

@@ -38,8 +38,9 @@ def observed(graph, scenarios=1):
 @pytest.mark.parametrize(("rounds", "hears"), [(3, False), (4, True)])
 def test_facts_go_one_link_further_in_each_round(rounds, hears):
     graph = graph_of("serial")  # four links from the supplier to the store
-    x = torch.randn(graph.nodes, 1, 4, requires_grad=True)
-    z, shares = torch.randn(graph.links, 1, 4), torch.ones(graph.links, 1, 1)
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(graph.nodes, 1, 4, generator=random, requires_grad=True)
+    z, shares = torch.randn(graph.links, 1, 4, generator=random), torch.ones(graph.links, 1, 1)
     told, _ = Survey(4, rounds)(graph, x, z, (shares, shares))
     told[graph.labels.index("supplier")].sum().backward()
     assert bool(x.grad[graph.has_demand].any()) is hears
@@ -48,10 +49,11 @@ def test_facts_go_one_link_further_in_each_round(rounds, hears):
 @torch.no_grad()
 def test_planned_shares_are_the_expected_ones_at_the_start_and_move_with_what_the_rounds_say():
     graph = graph_of("many_warehouses")
-    expected = torch.rand(1, graph.links)
+    random = torch.Generator().manual_seed(0)
+    expected = torch.rand(1, graph.links, generator=random)
     total = torch.zeros(1, graph.nodes).index_add(1, graph.target, expected)
     expected = expected / total[:, graph.target]
-    survey, z = Survey(1, 1), torch.randn(graph.links, 1, 1)
+    survey, z = Survey(1, 1), torch.randn(graph.links, 1, 1, generator=random)
     survey.choice.weight.zero_()
     sources = graph.inbound[graph.target]
     assert torch.allclose(survey.shares(graph, expected, z), (expected + 0.01) / (1 + 0.01 * sources))
@@ -121,6 +123,22 @@ def test_a_surveying_policy_of_a_chain_trains_and_is_read_back(tmp_path):
         read = gi.load_policy(tmp_path / "policy.safetensors")
         for one, other in zip(rolled(trained, "serial"), rolled(read, "serial"), strict=True):
             assert torch.equal(one.orders, other.orders)
+
+
+@torch.no_grad()
+def test_with_a_window_too_each_scenario_is_decided_as_if_it_were_alone():
+    """Shares of the flow that differ by scenario, and past demand that does."""
+    graph, random = graph_of("shortcuts"), torch.Generator().manual_seed(2)
+    known, policy = Known.stated(graph), gi.MessagePassing(width=4, survey_rounds=2, routes=1, window=4)
+    policy.survey.choice.weight.fill_(0.3)
+    prices, past = torch.rand(3, graph.links, generator=random), 9 * torch.rand(3, 4, graph.nodes, generator=random)
+    found = []
+    for rows in (slice(None), *(slice(row, row + 1) for row in range(3))):
+        put = replace(known, parameters=replace(known.parameters, unit_cost=prices[rows]))
+        seen = replace(observed(graph, len(prices[rows])), past_demand=past[rows] * graph.has_demand)
+        found.append(policy(graph, seen, put).orders)
+    torch.testing.assert_close(found[0], torch.cat(found[1:]))
+    assert not torch.allclose(found[1], found[2])
 
 
 @torch.no_grad()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
@@ -16,6 +15,17 @@ from gnn_inventory.cli import main
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.training.run_folder import RunFolder
 
+KILLED = """
+import os, signal
+from functools import partial
+from gnn_inventory.benchmark import sweep
+from gnn_inventory.cli import main
+
+sweep.train_recipe = partial(sweep.train_recipe, on_epoch=lambda line: os.kill(os.getpid(), signal.SIGKILL))
+main()
+"""
+KILLED = [sys.executable, "-c", KILLED]
+"""The command line, which kills itself after the first epoch of a trial."""
 VARY = ["training.learning_rate={log_uniform: [1e-3, 0.01]}", "policy.width={choice: [4, 8]}"]
 
 
@@ -44,22 +54,21 @@ def test_the_best_trial_is_the_run_with_the_lowest_dev_cost(quick, tmp_path):
 
 
 def test_killed_and_gone_on_with_by_two_processes(quick, tmp_path):
-    folder, epochs = tmp_path / "sweep", 10
+    folder, epochs = tmp_path / "sweep", 4
     settings = ["--set", f"training.epochs={epochs}", *[word for text in VARY for word in ("--vary", text)], "--trials", "2"]
-    command = [sys.executable, "-m", "gnn_inventory", "sweep", str(quick), "-o", str(folder), *settings]
+    words = ["sweep", str(quick), "-o", str(folder), *settings]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment)
-    while not (folder / "trials" / "0" / "metrics.jsonl").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    first = RunFolder(folder / "trials" / "0")
-    assert len(first.metrics()) < epochs, "it was killed within the first trial"
+    assert subprocess.run([*KILLED, *words], env=environment).returncode == -signal.SIGKILL
+    assert len(RunFolder(folder / "trials" / "0").metrics()) == 1, "it was killed after the first epoch of the first trial"
+    command = [sys.executable, "-m", "gnn_inventory", *words]
     both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    for one in both:
-        one.communicate(timeout=300)
-        assert one.returncode == 0
+    try:
+        for one in both:
+            one.communicate(timeout=300)
+            assert one.returncode == 0
+    finally:
+        for one in both:
+            one.kill()
     assert [len(RunFolder(folder / "trials" / str(number)).metrics()) for number in range(2)] == [epochs] * 2
     assert not (folder / "trials" / "2").exists()
 

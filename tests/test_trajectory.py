@@ -25,8 +25,9 @@ def store(unmet: str) -> nx.DiGraph:
     return network
 
 
-def happened(unmet: str, level: float, periods: int = 4, warm_up: int = 0) -> Trajectory:
+def happened(unmet: str, level: float, periods: int = 4, warm_up: int = 0, fixed_cost: float = 0.0) -> Trajectory:
     network = store(unmet)
+    network.edges["supplier", "store"]["fixed_cost"] = fixed_cost
     policy = gi.BaseStock()
     policy.set_levels(InventoryGraph.from_network(network), {"store": level})
     source = SyntheticDemand(parse_network(network), 0, "test")
@@ -47,6 +48,16 @@ def test_stock_service_and_costs_by_hand(unmet, on_hand, served):
     assert found.fill_rate_of_all == pytest.approx(sum(served) / 24)
     assert found.service_level[place] == pytest.approx(0.25), "one period in four"
     assert math.isnan(found.fill_rate[found.graph.labels.index("supplier")])
+
+
+@pytest.mark.parametrize("fixed_cost", [0.0, 3.0])
+def test_who_is_charged_what_by_hand(fixed_cost):
+    """As above, lost: 4 left in the first period, then 2, 6 and 2 unmet; 4 are ordered in the third; 6, 4, 0 and 4 sold."""
+    found = happened("lost", 4.0, fixed_cost=fixed_cost)
+    place = found.graph.labels.index("store")
+    expected = [[4, 0, 0, 0, -12], [0, 8, 0, 0, -8], [0, 24, 2, fixed_cost, 0], [0, 8, 0, 0, -8]]
+    assert found.costs[0, :, place].tolist() == expected
+    assert not found.costs[:, :, found.graph.labels.index("supplier")].any()
 
 
 @pytest.mark.parametrize("unmet", ["lost", "backlogged"])

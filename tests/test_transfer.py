@@ -39,11 +39,17 @@ def few_networks(monkeypatch):
     monkeypatch.setattr("gnn_inventory.training.coverage.DRAWN", 24)
 
 
-@pytest.fixture
-def run(tmp_path):
-    folder = RunFolder(tmp_path / "run")
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    folder = RunFolder(tmp_path_factory.mktemp("trained") / "run")
     gi.train_recipe(recipe({"w": ONE_WAREHOUSE}), folder)
     return folder.path
+
+
+@pytest.fixture
+def run(trained_once, tmp_path):
+    """A run folder, to be changed at will."""
+    return shutil.copytree(trained_once, tmp_path / "run")
 
 
 @pytest.fixture
@@ -150,7 +156,7 @@ def test_fine_tuning_starts_from_the_weights_of_the_run(run, tmp_path):
     assert tuned.network.name == "one_warehouse"
 
 
-def test_runs_that_are_tested_on_other_sales_or_in_another_way_are_not_put_beside_each_other(run, tmp_path):
+def test_runs_that_are_tested_on_other_sales_or_in_another_way_are_not_put_beside_each_other(tmp_path):
     file = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
     panels = [tmp_path / name for name in ("early", "late")]
     for folder, items in zip(panels, ([0, 3], [3, 6]), strict=True):
@@ -174,7 +180,7 @@ def test_a_policy_trained_on_stated_demand_goes_to_a_panel_of_sales(run, tmp_pat
     network = tmp_path / "two.yaml"
     network.write_text(yaml.safe_dump(stated["network"]))
     asked = Transfer([run], [str(network)], 0, [], ASKED)
-    with pytest.raises(InputError, match=r"name it: demand\.panel=FILE, and demand\.windows where the recipe has none"):
+    with pytest.raises(InputError, match=r"name it .*--set demand\.panel=FILE \(and demand\.windows where the recipe has none\)"):
         run_transfer(asked, tmp_path / "out")
     sales = [f"demand.panel={stated['demand']['panel']}"]
     with pytest.raises(InputError, match=r"run: demand: windows\.train: missing"):
@@ -188,7 +194,7 @@ def test_a_policy_trained_on_stated_demand_goes_to_a_panel_of_sales(run, tmp_pat
     assert "panel demand, never seen" in outcome["beyond"]
 
 
-def test_targets_as_they_are_written(run, tmp_path):
+def test_targets_as_they_are_written(tmp_path):
     spaced = "one_warehouse stores=2 store.holding_cost=[1.0, 1.5] name=two"
     (name, mapping), (other, _) = targets_of([spaced, "one_warehouse stores=3"])
     assert (name, mapping["store"]["holding_cost"], other) == ("two", [1.0, 1.5], "one_warehouse stores=3")

@@ -43,7 +43,7 @@ class SyntheticDemand(ScenarioSource):
             raise InputError(f"seed: got {seed}; expected an integer >= 0")
         if is_panel(network):
             raise InputError(
-                f"{network.name}: demand is a panel of sales, which a recipe of its own names; a policy of another recipe is put on it by transfer --set demand.panel=FILE (and demand.windows)"
+                f"{network.name}: demand is a panel of sales; name it in a recipe of that network, or by transfer --set demand.panel=FILE (and demand.windows where the recipe has none)"
             )
         self.graph = InventoryGraph.from_network(network)
         self._key = (seed, STREAMS[stream])

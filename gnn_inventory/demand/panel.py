@@ -86,7 +86,14 @@ class PanelDemand(ScenarioSource):
     ) -> None:
         problems = windows.problems(panel.sales.shape[2], panel.where)
         if calendar is not None and len(calendar) < panel.sales.shape[2]:
-            problems.append(problem("calendar", "rows", len(calendar), f"one per period of the panel, {panel.sales.shape[2]}; its file has as many more as it is seen `ahead`"))
+            problems.append(
+                problem(
+                    "calendar",
+                    "rows",
+                    len(calendar),
+                    f"one per period of the panel, {panel.sales.shape[2]}; its file has as many more as it is seen `ahead`",
+                )
+            )
         order = self._order(network, panel, problems)
         if problems:
             raise InputError(problems)

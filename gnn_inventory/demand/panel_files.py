@@ -75,6 +75,7 @@ def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool =
         item, location, period = torch.isnan(panel.sales).nonzero()[0].tolist()
         name = panel.locations[location] if panel.locations else location
         item = panel.items[item] if panel.items else item
+        period = panel.periods[period] if panel.periods else period
         first = f"the first at item {item}, location {name}, period {period}"
         raise InputError(f"{path}: {gaps} gaps ({first}); expected sales of every item at every location in every period")
     infinite = int(torch.isinf(panel.sales).sum())
@@ -247,4 +248,4 @@ def _from_tensor(path: Path, _: Sequence[str]) -> SalesPanel:
     if not isinstance(values, Tensor) or values.dim() != 3:
         got = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise InputError(problem(str(path), "shape", got, "a tensor [item, location, period]"))
-    return SalesPanel(values.to(torch.float32), None, str(path))
+    return SalesPanel(values.detach().to(torch.float32), None, str(path))

@@ -75,11 +75,12 @@ class FullyConnected(Policy):
 
 
 def _softmax(graph: InventoryGraph, values: Tensor, held: Tensor) -> Tensor:
-    """Of each link among the links of its source and, with a logit of 1, what the source keeps [B, E]."""
-    highest = torch.ones_like(held).expand(values.shape[0], -1)
+    """Of each link among the links of its source and, with a logit of 1, what the source keeps where it holds stock [B, E]."""
+    highest = torch.where(held > 0, torch.ones_like(held), -torch.inf).expand(values.shape[0], -1)
     highest = highest.scatter_reduce(1, graph.source.expand_as(values), values.detach(), "amax")
     weight = (values - highest.index_select(1, graph.source)).exp()
-    total = (held * (1.0 - highest).exp()).index_add(1, graph.source, weight)
+    kept = torch.where(held > 0, (1.0 - highest).exp(), 0.0)
+    total = kept.index_add(1, graph.source, weight)
     return weight / total.index_select(1, graph.source)
 
 

@@ -20,8 +20,8 @@ HIDDEN = 2
 class PublishedMessagePassing(Policy):
     """Node, edge, update and output networks of Alvo, Russo, Kanoria and Lee (arXiv 2306.11246).
 
-    Nodes are the locations, with stock on hand, what arrives in each of the next periods, costs, what a unit costs from a
-    supplier, and mean and standard deviation of demand, in units and money as they are. Edges are links, an edge to each
+    Nodes are the locations, with stock on hand, what arrives in each of the next periods, costs, what a unit costs from the
+    cheapest supplier, and mean and standard deviation of demand, in units and money as they are. Edges are links, an edge to each
     location's customers and a loop at each location that ships on, each with its lead time; suppliers and customers are nodes
     whose embeddings are zero. In each round, with weights shared by all,
 
@@ -75,8 +75,11 @@ class PublishedMessagePassing(Policy):
         degree_out = torch.bincount(source, minlength=nodes + 1).clamp_min(1).to(dtype).rsqrt().unsqueeze(-1)
         lead_time = torch.nn.functional.pad(known.parameters.lead_time, (0, len(source) - links)).unsqueeze(-1)
         parameters = known.parameters
-        bought = parameters.unit_cost * graph.is_supplier[graph.source]
-        bought = bought.new_zeros(bought.shape[0], nodes).index_add(1, graph.target, bought)
+        bought = parameters.unit_cost.masked_fill(~graph.is_supplier[graph.source], torch.inf)
+        bought = bought.new_full((len(bought), nodes), torch.inf).scatter_reduce(
+            1, graph.target.expand_as(bought), bought, "amin"
+        )
+        bought = bought.masked_fill(bought.isinf(), 0.0)
         costs = (parameters.holding_cost, parameters.underage_cost, parameters.price, bought)
         facts = (*costs, known.mean_demand, known.std_demand)
         rounds = _rounds(graph)  # of networks side by side, each has its own

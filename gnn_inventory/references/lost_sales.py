@@ -11,6 +11,7 @@ from itertools import product
 
 import numpy as np
 
+from gnn_inventory.errors import InputError
 from gnn_inventory.references.parameters import of_periods
 
 __all__ = ["LostSales", "Optimum", "best_base_stock", "best_capped_base_stock", "optimum", "stationary_cost"]
@@ -126,8 +127,15 @@ def stationary_cost(problem: LostSales, orders: Orders, start: int, tolerance: f
         orders: the policy: whole orders of states.
         start: units on hand in the first state, with nothing on its way.
         tolerance: change of the distribution, summed over states, at which iteration ends.
+
+    Raises:
+        InputError: more states than whole numbers of 64 bits can tell apart.
     """
     base = 4 * (start + len(problem.probabilities))
+    if base**problem.lead_time > 2**62:
+        raise InputError(
+            f"stationary cost: got lead time {problem.lead_time} at levels up to {start}; expected a shorter one, whose states can be numbered"
+        )
     place = base ** np.arange(problem.lead_time)
     known = np.array([start])  # codes of the states reached so far
     frontier = known

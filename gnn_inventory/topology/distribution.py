@@ -31,7 +31,7 @@ class _Ends:
     """Draws the low or high end of each range, in place of what lies between.
 
     Over `PAIRED` rows each pair of up to 126 ranges meets in all four pairs of ends: to each range belongs a set of half of the
-    rows that holds the first (Kleitman and Spencer 1973, Families of k-independent sets).
+    rows that holds the first (Kleitman and Spencer 1973, Families of k-independent sets). Later rows are as these, but for choices.
     """
 
     def __init__(self, row: int) -> None:
@@ -42,7 +42,7 @@ class _Ends:
         if chosen is None:
             self._sets = combinations(range(1, PAIRED), PAIRED // 2 - 1)
             return self._high()
-        return self._row == 0 or self._row in chosen
+        return self._row % PAIRED == 0 or self._row % PAIRED in chosen
 
     def integers(self, low: int, high: int | None = None) -> int:
         """As numpy's generator, from low up to below high; of a choice among `low` values each in turn."""
@@ -78,7 +78,7 @@ class NetworkDistribution:
         if problems:
             raise InputError(problems)
         for family in self.families:
-            for row in range(PAIRED):
+            for row in range(max(PAIRED, _longest_choice(self.families[family]))):
                 try:
                     self._network(family, _Ends(row))
                 except MisfitError:
@@ -146,6 +146,14 @@ def _drawn(value: Any, random: Random | _Ends, where: str, problems: list[str]) 
                 drawn[kind] = [drawn[kind][random.integers(2)]] * 2
             drawn["seed"] = _seed(random)
     return drawn
+
+
+def _longest_choice(value: Any) -> int:
+    """Values of the longest choice in a family; 0 where there is none."""
+    if isinstance(value, Mapping):
+        own = value.get("choice")
+        return max([len(own) if isinstance(own, list) else 0, *(_longest_choice(item) for item in value.values())])
+    return max((_longest_choice(item) for item in value), default=0) if isinstance(value, list | tuple) else 0
 
 
 def _one(value: Mapping[str, Any], random: Random | _Ends, where: str, problems: list[str]) -> Any:

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import networkx as nx
 
-from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.errors import InputError, UsageError, nearest
 from gnn_inventory.files import read_text
 from gnn_inventory.topology.explicit import explicit_mapping, mistakes_within
 from gnn_inventory.topology.stockpyl import is_stockpyl, stockpyl_mapping
@@ -100,12 +100,15 @@ def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
         part: name of the instance, in a file of stockpyl.
 
     Raises:
-        InputError: it does not parse, its links have no direction, or an instance cannot be mapped.
+        InputError: it does not parse, its links have no direction, or an instance cannot be mapped. UsageError: an instance of a
+            file that holds one network.
     """
     try:
         content = json.loads(read_text(path), object_pairs_hook=partial(_pairs, path))
         if is_stockpyl(content):
             return stockpyl_mapping(content, part, path)
+        if part is not None:
+            raise UsageError(f"{path}#{part}: {path} holds one network; expected no '#{part}' after it")
         key = "edges" if "edges" in content else "links"
         names = [str(node["id"]) for node in content["nodes"]]
         pairs = [(str(link["source"]), str(link["target"])) for link in content[key]]

@@ -247,6 +247,10 @@ class Location(Strict):
             raise ValueError("holding_cost: missing; expected a number >= 0 (or holds_stock: false)")
         if self.demand is not None and self.unmet_demand is None:
             raise ValueError("unmet_demand: missing; expected 'lost' or 'backlogged' where there is demand")
+        if self.demand is None:
+            for field in ("underage_cost", "price"):
+                if getattr(self, field) != 0:
+                    raise ValueError(f"{field}: nobody buys here; expected it where there is demand, or demand here")
         if not self.holds_stock and self.demand is not None:
             raise ValueError("demand: a location that cannot hold stock ships everything; expected no demand there")
         if not self.holds_stock and self.capacity is not None:

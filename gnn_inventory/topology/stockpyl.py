@@ -112,12 +112,15 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         )
     if demand is not None and node.get("_successor_indices"):
         problems.append(f"{where}: got demand and successors; its lead time would be another for either, expected one of both")
-    shipping, ordering = (_time(node, field, where, problems) for field in ("shipment_lead_time", "order_lead_time"))
+    shipping, ordering = (_number(node, field, "periods", where, problems) for field in ("shipment_lead_time", "order_lead_time"))
     if ordering and not external:
         problems.append(
             f"{where}: order_lead_time: got {ordering}; an order that travels to a location cannot be mapped, expected none"
         )
-    on_order, on_way = (node.get(field) or 0 for field in ("initial_orders", "initial_shipments"))
+    on_order, on_way, on_hand = (
+        _number(node, field, "units", where, problems)
+        for field in ("initial_orders", "initial_shipments", "initial_inventory_level")
+    )
     if ordering and on_order != on_way:
         problems.append(
             f"{where}: initial_orders: got {on_order!r} beside initial_shipments {on_way!r}; expected the same in every period of the way from the external supplier"
@@ -133,7 +136,7 @@ def _add(mapping: dict[str, Any], node: Mapping[str, Any], names: Mapping[Any, s
         else node["local_holding_cost"],
         "underage_cost": node.get("stockout_cost") if demand is not None else None,
         "price": node.get("revenue") if demand is not None else None,
-        "initial_stock": node.get("initial_inventory_level"),
+        "initial_stock": (on_hand + (on_way if demand is not None else 0)) or None,  # customers come after the first arrival
         "demand": demand,
         "unmet_demand": None if demand is None else "backlogged",
     }
@@ -160,11 +163,11 @@ def _inside(node: Mapping[str, Any], field: str, where: str, problems: list[str]
     return value
 
 
-def _time(node: Mapping[str, Any], field: str, where: str, problems: list[str]) -> float:
-    """A number of periods; 0 where none is given."""
+def _number(node: Mapping[str, Any], field: str, unit: str, where: str, problems: list[str]) -> float:
+    """A number of some unit; 0 where none is given."""
     value = node.get(field) or 0
     if isinstance(value, bool) or not isinstance(value, int | float):
-        problems.append(problem(where, field, value, "a number of periods"))
+        problems.append(problem(where, field, value, f"a number of {unit}"))
         return 1
     return value
 

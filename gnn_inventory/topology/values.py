@@ -94,7 +94,9 @@ def _draw(
     for name in draw:
         if name not in _DRAW_KEYS:
             problems.append(f"{where}: {key}: unknown key '{name}'; {nearest(str(name), _DRAW_KEYS)}")
-    kind = next(kind for kind in KINDS if kind in draw)
+    kind, *others = (kind for kind in KINDS if kind in draw)
+    if others:
+        problems.append(f"{where}: {key}: got {kind} and {others[0]}; expected one of them")
     bounds, seed, decimals = draw[kind], draw.get("seed"), draw.get("decimals")
     if not is_range(bounds, whole=kind == "integers") or (kind == "log_uniform" and bounds[0] <= 0):
         expected = "[low, high], two " + ("integers" if kind == "integers" else "numbers")
@@ -103,7 +105,7 @@ def _draw(
         problems.append(
             problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again")
         )
-    if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
+    if decimals is not None and (not isinstance(decimals, int) or isinstance(decimals, bool) or decimals < 0):
         problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
     for other in [other for other in _OTHERS if draw.get(other) is not None]:
         if kind == "integers":

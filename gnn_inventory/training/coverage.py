@@ -83,7 +83,7 @@ class Coverage:
             low, high = graph.holding_cost[upstream], (graph.holding_cost + graph.holding_cost_span)[upstream]
             ranges["holding cost upstream (in that of the stores)"] = float(low.min() / unit), float(high.max() / unit)
         fixed = graph.fixed_cost + graph.fixed_cost_span > 0
-        if bool(fixed.any()):
+        if bool(fixed.any()) and bool(known.any()):
             flow = graph.flows(graph.mean_demand.unsqueeze(0))[1][0]
             demand, more = held[graph.target] * flow, graph.holding_cost_span[graph.target] * flow
             low, high = graph.fixed_cost / (demand + more), (graph.fixed_cost + graph.fixed_cost_span) / demand

@@ -49,7 +49,7 @@ def conditional_value_at_risk(costs: PerScenario, level: float) -> float:
         level: alpha, 0 < alpha < 1; as it goes to 0 this is the mean.
 
     Raises:
-        InputError: no such level.
+        InputError: no such level, or no costs.
 
     Example:
         >>> conditional_value_at_risk(torch.tensor([1.0, 5.0, 2.0, 4.0]), 0.5)
@@ -57,6 +57,8 @@ def conditional_value_at_risk(costs: PerScenario, level: float) -> float:
     """
     if not 0 < level < 1:
         raise InputError(f"level: got {level:g}; expected a number between 0 and 1, such as 0.95")
+    if len(costs) == 0:
+        raise InputError("costs: got none; expected those of at least one scenario")
     return float((tail_weights(costs, level) * costs).sum())
 
 
