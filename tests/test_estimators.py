@@ -77,14 +77,14 @@ class Noisy(Policy):
 )
 def test_the_score_function_is_the_gradient_of_the_smoothed_cost(policy):
     """Two independent estimates of the same mean: every parameter within 5 standard errors, the whole within 15 % of its length."""
-    batch, deviation, count = drawn(gi.one_warehouse(stores=2), 2, 9), 0.5, 100
+    batch, deviation, count, rollouts = drawn(gi.one_warehouse(stores=2), 2, 9), 0.5, 50, 256
     policy = fitted(policy, batch)
-    settings = gi.Training(estimator="score_function", rollouts=128, exploration=deviation)
+    settings = gi.Training(estimator="score_function", rollouts=rollouts, exploration=deviation)
     scores = estimates(policy, batch, settings, count)
     random, pathwise = torch.Generator().manual_seed(1), []
-    rows = torch.arange(2).repeat_interleave(128)
+    rows = torch.arange(2).repeat_interleave(rollouts)
     for _ in range(count):
-        noise = torch.randn(9, 256, batch.graph.links + batch.graph.nodes, generator=random, dtype=torch.float64)
+        noise = torch.randn(9, len(rows), batch.graph.links + batch.graph.nodes, generator=random, dtype=torch.float64)
         cost = costs_within(Noisy(policy, noise, deviation), batch.graph, batch.scenarios[rows]).minimised
         policy.zero_grad()
         (cost.mean() / 2).backward()
@@ -159,7 +159,7 @@ def test_the_slope_of_a_forecasting_policy_is_that_of_the_gradient(name):
 
 def test_the_forward_gradient_has_the_pathwise_one_as_its_mean():
     """Its error over n directions is |g| sqrt((P + 1) / n) by theory (E |v v' g|^2 = (P + 2) |g|^2)."""
-    batch, count = drawn(gi.one_warehouse(stores=6), 3, 8), 200
+    batch, count = drawn(gi.one_warehouse(stores=6), 3, 8), 120
     policy = fitted(gi.BaseStock(), batch)
     gradient(policy, batch, ONE_THREAD, gi.Training())
     exact = flat(policy)

@@ -118,8 +118,16 @@ def test_base_stock_finds_the_newsvendor_level():
         },
         link={"lead_time": 1},
     )
-    settings = gi.Training(scenarios=1024, batch=128, epochs=15, learning_rate=0.05, dev_scenarios=256)
-    result = gi.train(gi.BaseStock(), network, settings)
+    sizes = {
+        "scenarios": 1024,
+        "batch": 128,
+        "periods": 20,
+        "warm_up": 5,
+        "dev_scenarios": 256,
+        "dev_periods": 20,
+        "dev_warm_up": 5,
+    }
+    result = gi.train(gi.BaseStock(), network, gi.Training(epochs=12, learning_rate=0.05, **sizes))
     level = float(result.policy.levels.detach()[gi.InventoryGraph.from_network(network).labels.index("store")]) * 5.0
     quantile = 1.2815515655446004  # of the standard normal distribution at 0.9
     assert level == pytest.approx(10 + quantile * 2**0.5, abs=0.1)
