@@ -1,5 +1,6 @@
 """Scenarios played period by period by orders that come from outside, as vectors: what environments are made of."""
 
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,10 @@ class Episodes:
         parsed = parse_network(network if isinstance(network, nx.Graph) else load_network(network))
         problems = []
         for name, count, least in (("num_envs", size, 1), ("periods", periods, 1), ("window", window, 0)):
-            if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < least:
+            if not isinstance(count, Integral) or isinstance(count, bool) or count < least:
                 problems.append(problem("environment", name, count, f"an integer of at least {least}"))
         for name, amount in (("largest", largest), ("money", money)):
-            if not isinstance(amount, int | float) or not 0 < amount < float("inf"):
+            if not isinstance(amount, Real) or not 0 < amount < float("inf"):
                 problems.append(problem("environment", name, amount, "a number above 0"))
         if stream not in STREAMS:
             problems.append(problem("environment", "stream", stream, f"one of: {', '.join(STREAMS)}"))

@@ -60,6 +60,7 @@ def test_arguments_of_another_kind_are_refused_at_once(arguments, message, monke
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as where only the library is installed
     with pytest.raises(UsageError, match=message):
         gi.InventoryVectorEnvironment("one_store_lost", **{"num_envs": 2, **arguments})
+    gi.InventoryVectorEnvironment("one_store_lost", num_envs=np.int64(2), largest=np.float32(8.0))
 
 
 def test_four_periods_by_hand():
