@@ -217,8 +217,8 @@ class Location(Strict):
 
     Attributes:
         holding_cost: per unit left after shipments and demand [h, money/unit/period]; needed where stock is held.
-        underage_cost: per unit of unmet demand [p, money/unit].
-        price: revenue per unit sold [money/unit].
+        underage_cost: per unit of unmet demand [p, money/unit]; only where there is demand.
+        price: revenue per unit sold [money/unit]; only where there is demand.
         demand: customers' demand [D, units per period].
         unmet_demand: `lost` or `backlogged`; needed where there is demand.
         initial_stock: on hand at the start of the first period [units].
