@@ -47,7 +47,7 @@ class InventoryEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         largest: most that can be asked for on a link in a period, in units of the link's mean flow (what an action of 1 is).
         money: money per unit of reward.
         whole_units: round orders to whole units, feasibly.
-        stream: "train", "dev" or "test": the same seed gives other scenarios in each.
+        stream: "train" (where None), "dev" or "test" of demand as the network states it: the same seed gives other scenarios in each.
         source: of the scenarios, for panels of sales or demand of your own: each episode draws one of them, by the environment's
             generator; demand as the network states it where None.
         render_mode: there is none.
@@ -72,10 +72,12 @@ class InventoryEnvironment(gymnasium.Env[np.ndarray, np.ndarray]):
         largest: float = 2.0,
         money: float = 1.0,
         whole_units: bool = False,
-        stream: str = "train",
+        stream: str | None = None,
         source: ScenarioSource | None = None,
         render_mode: None = None,
     ) -> None:
+        if render_mode is not None:
+            raise UsageError(problem("environment", "render_mode", render_mode, "none: there is nothing to look at"))
         self._episodes = Episodes(network, 1, periods, window, largest, money, whole_units, stream, source)
         self.vectors, self.render_mode = self._episodes.vectors, render_mode
         self.observation_space, self.action_space = _spaces(self.vectors)
@@ -134,7 +136,7 @@ class InventoryVectorEnvironment(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         largest: float = 2.0,
         money: float = 1.0,
         whole_units: bool = False,
-        stream: str = "train",
+        stream: str | None = None,
         source: ScenarioSource | None = None,
     ) -> None:
         modes = [mode.value for mode in AutoresetMode]

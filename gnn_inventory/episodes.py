@@ -37,7 +37,7 @@ class Episodes:
         window: periods of past demand that are seen, W.
         largest, money: as for `Vectors`; money per unit of reward too.
         whole_units: round orders to whole units, feasibly.
-        stream: "train", "dev" or "test": the same seed gives other scenarios in each.
+        stream: "train" (where None), "dev" or "test" of demand as the network states it: the same seed gives other scenarios in each.
         source: of the scenarios; demand as the network states it where None.
 
     Attributes:
@@ -56,7 +56,7 @@ class Episodes:
         largest: float,
         money: float,
         whole_units: bool,
-        stream: str,
+        stream: str | None,
         source: ScenarioSource | None,
     ) -> None:
         parsed = parse_network(network if isinstance(network, nx.Graph) else load_network(network))
@@ -67,13 +67,15 @@ class Episodes:
         for name, amount in (("largest", largest), ("money", money)):
             if not isinstance(amount, Real) or not 0 < amount < float("inf"):
                 problems.append(problem("environment", name, amount, "a number above 0"))
-        if stream not in STREAMS:
+        if stream is not None and stream not in STREAMS:
             problems.append(problem("environment", "stream", stream, f"one of: {', '.join(STREAMS)}"))
+        elif stream is not None and source is not None:
+            problems.append(problem("environment", "stream", stream, "none beside a source, which has its own scenarios"))
         if source is None and is_panel(parsed):
             problems.append(f"{parsed.name}: demand is a panel of sales; expected its scenarios, source=PanelDemand(...)")
         if problems:
             raise UsageError(problems)
-        self.source: ScenarioSource = SyntheticDemand(parsed, 0, stream) if source is None else source
+        self.source: ScenarioSource = SyntheticDemand(parsed, 0, stream or "train") if source is None else source
         self.stated = source is None
         self.graph, self.size, self.periods, self.whole = self.source.graph, size, periods, whole_units
         if self.graph.places != InventoryGraph.from_network(parsed).places:

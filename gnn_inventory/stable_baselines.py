@@ -53,7 +53,7 @@ class StableBaselinesEnvironment(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
-        """Play the period: observations, rewards, whether episodes ended, infos."""
+        """Play the period: observations [B, n], rewards [B], whether episodes ended [B], and an info of each."""
         observations, rewards, _, truncated, info = self.environment.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for row in truncated.nonzero()[0]:

@@ -124,7 +124,31 @@ BAD = {  # a mapping, and what one line of the message must say, in any order
     ),
     "draw with decimals that are no number": (
         north("holding_cost", {"uniform": [1, 2], "seed": 0, "decimals": True}),
-        [NORTH, "holding_cost.decimals", "an integer >= 0"],
+        [NORTH, "holding_cost.decimals", "an integer from 0 to 15"],
+    ),
+    "draw with more decimals than a number has": (
+        north("price", {"uniform": [1, 2], "seed": 0, "decimals": 10**30}),
+        [NORTH, "price.decimals", "an integer from 0 to 15"],
+    ),
+    "demand that is drawn": (demand({"uniform": [3, 7], "seed": 0}), [NORTH, "demand: got {'uniform': [3, 7]", "a distribution"]),
+    "demand of a family that is drawn": (
+        put("store", {**STORE, "demand": {"uniform": [3, 7], "seed": 0}}, base=FAMILY),
+        ["store", "demand: got {'uniform': [3, 7]", "a distribution"],
+    ),
+    "pairs beyond memory": (
+        {"family": "random_warehouses", "warehouses": 10**6, "stores": 10**6}
+        | {"warehouse": {"holding_cost": 1}, "store": STORE, "warehouse_link": {"lead_time": 1}},
+        ["random_warehouses", "stores", "at most 1000000 pairs"],
+    ),
+    "layers beyond memory": (
+        {"family": "layers", "sizes": [10**9, 2], "sources": [1, 2]}
+        | {"upstream": {"holding_cost": 1}, "store": STORE, "supplier_link": {"lead_time": 1}, "link": {"lead_time": 1}},
+        ["sizes: got [1000000000, 2]", "a list of integers from 1 to 1000000"],
+    ),
+    "branches beyond memory": (
+        {"family": "branches", "branches": 10**6, "length": 10**6, "stores": 1}
+        | {"upstream": {"holding_cost": 1}, "store": STORE, "upstream_link": {"lead_time": 1}, "store_link": {"lead_time": 1}},
+        ["branches", "length", "at most 1000000 locations"],
     ),
     "price where nobody buys": (put("nodes", "hub", "price", 3.0), ["node 'hub'", "price: nobody buys here", "expected"]),
     "cost of lost sales where nobody buys": (
@@ -222,7 +246,7 @@ def test_graphs_made_in_python():
         parse_network(mistaken)
     assert [line.partition(": ")[2] for line in mistakes.value.problems] == [
         "node 'supplier': kind: got 'Supplier'; did you mean 'supplier'? one of: location, supplier",
-        "link 'supplier' -> 'hub': lead_time: got np.True_; expected a number",
+        "link 'supplier' -> 'hub': lead_time: got True; expected a number",
     ]
 
 
@@ -288,3 +312,38 @@ def test_mistakes_within_nodes_and_links_are_told_beside_those_of_their_names():
     ):
         assert sum(words in line for line in told) == 1, (words, told)
     assert not any("'stroe'" in line and "unknown node" not in line for line in told)
+
+
+def test_what_a_location_lacks_is_named_at_once():
+    mapping = drop("nodes", "north", "holding_cost")
+    del mapping["nodes"]["north"]["unmet_demand"]
+    problems = gi.check_network(build_network(mapping))
+    assert [line.split(": ")[2] for line in problems if NORTH in line] == ["holding_cost", "unmet_demand"]
+
+
+def test_a_correlation_that_numpy_computed_is_taken():
+    """`numpy.corrcoef` rounds: neither is its diagonal 1 to the last bit nor is it the same on both sides."""
+    network = build_network(GOOD)
+    matrix = np.corrcoef(np.random.default_rng(5).normal(size=(2, 40)))
+    matrix[0, 1] += 1e-15
+    matrix[1, 1] -= 1e-15
+    network.graph["demand"] = {"correlation": matrix}
+    found = parse_network(network).correlation
+    assert found[0].tolist() == pytest.approx([1.0, matrix[1, 0]])
+    assert found.tolist() == found.T.tolist()
+    network.graph["demand"] = {"correlation": [[1.0, 0.5], [0.51, 1.0]]}
+    assert "symmetric" in gi.check_network(network)[0]
+
+
+def test_draws_may_go_by_draws_that_stand_after_them():
+    links, values = GOOD["links"], {"price": {"uniform": [2, 2], "seed": 0, "times": "underage_cost"}}
+    values |= {"underage_cost": {"uniform": [3, 3], "seed": 0, "times": "holding_cost"}, "holding_cost": 5.0}
+    nodes = {**GOOD["nodes"], "north": {**STORE, **values}}
+    found = parse_network(build_network({"nodes": nodes, "links": links})).location("north")
+    assert (found.underage_cost, found.price) == (15.0, 30.0)
+    values["underage_cost"] = {"uniform": [3, 3], "seed": 0, "times": "price"}
+    nodes["north"] = {**STORE, **values}
+    assert any(
+        "'price'" in line or "'underage_cost'" in line
+        for line in gi.check_network(build_network({"nodes": nodes, "links": links}))
+    )

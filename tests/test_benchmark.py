@@ -12,7 +12,7 @@ import yaml
 import gnn_inventory as gi
 from gnn_inventory.benchmark.run import run_suite
 from gnn_inventory.benchmark.suite import Suite, load_suite, suites
-from gnn_inventory.benchmark.table import markdown, summarise, with_gaps, write_tables
+from gnn_inventory.benchmark.table import csv_text, markdown, summarise, with_gaps, write_tables
 from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.topology.catalogue import build_network, network_mapping
@@ -237,6 +237,31 @@ def test_nothing_is_a_part_of_a_cost_of_nothing(tmp_path):
         outcomes.append({**outcome, "costs": f"{name}.npy"})
     found = with_gaps(outcomes, tmp_path)
     assert [(one["gap_percent"], one["reference"]["kind"]) for one in found] == [(None, "nothing")] * 2
+
+
+def test_a_file_of_costs_that_is_cut_short_is_one_line(tmp_path):
+    outcomes = []
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.ones(4))
+        outcome = {"problem": "p", "instance": {}, "policy": name, "cost": 1.0, "scenarios": 4, "periods": 9}
+        outcomes.append({**outcome, "costs": f"{name}.npy"})
+    whole = (tmp_path / "b.npy").read_bytes()
+    (tmp_path / "b.npy").write_bytes(whole[:-8])
+    with pytest.raises(InputError, match=r"b\.npy: damaged .*delete it and .*b\.json: its cell is measured again"):
+        with_gaps(outcomes, tmp_path)
+
+
+def test_what_one_row_lacks_stands_empty():
+    assert csv_text([{"a": 1}, {"a": 2, "sales": "x"}]) == "a,sales\n1,\n2,x\n"
+
+
+@pytest.mark.parametrize(("key", "place"), [("training.seed", "seeds"), ("network.link.lead_time", "instances")])
+def test_what_a_suite_states_elsewhere_does_not_vary(key, place):
+    wrong = json.loads(json.dumps(SUITE))
+    wrong["problems"]["one store"]["instances"] = {"link.lead_time": [1, 2]}
+    wrong["problems"]["one store"]["policies"]["base stock"] |= {"vary": {key: [1, 2]}, "shared": False}
+    with pytest.raises(ValueError, match=f"vary: got '{key}'; expected its values in {place}"):
+        Suite.model_validate(wrong)
 
 
 def test_a_training_that_cannot_go_on_is_named_and_stops_no_other(tmp_path, monkeypatch, run):

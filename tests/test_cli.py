@@ -95,6 +95,15 @@ def test_another_network_and_several_runs(trained, run):
     assert "just_in_time" in out
 
 
+def test_what_of_a_network_lies_beyond_the_training_is_said_beside_the_output(trained, run):
+    assert run("evaluate", trained, "--network", "one_warehouse")[2] == ""
+    code, _, error = run("evaluate", trained, "--network", "one_store_backlogged")
+    assert (code, error.count("\n")) == (0, 1)
+    said = f"{trained.name}: beyond its training: stores 1, trained on 5; "
+    assert error.startswith(said)
+    assert "backlogged demand, never seen" in error
+
+
 def test_the_number_of_scenarios_held_at_once_changes_nothing(trained, run, monkeypatch):
     whole = json.loads(run("evaluate", trained, "--json")[1])
     monkeypatch.setattr("gnn_inventory.evaluation.CELLS", 5 * 20 * 7)  # chunks of 5 scenarios

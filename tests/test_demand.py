@@ -192,6 +192,14 @@ def test_broken_panels(tmp_path, row, message):
         load_panel(path, clamp=True)
 
 
+def test_sales_of_nothing_are_refused(tmp_path):
+    (tmp_path / "sales.csv").write_text("item,location,period,sales\na,s1,0,3\n,s1,0,4\n")
+    with pytest.raises(InputError, match="row 2: item: missing"):
+        load_panel(tmp_path / "sales.csv")
+    with pytest.raises(InputError, match=r"columns: got .* four different names"):
+        load_panel(tmp_path / "sales.csv", ["item", "location", "period", "period"])
+
+
 def test_a_gap_is_named_as_the_file_names_its_period(tmp_path):
     rows = [f"{item},s1,2024-01-0{day},3" for item in "ab" for day in (1, 2, 3) if (item, day) != ("b", 2)]
     (tmp_path / "sales.csv").write_text("\n".join(["item,location,period,sales", *rows]))
@@ -213,7 +221,13 @@ def csv_of(tmp_path, periods, header="item,location,period,sales", encoding="utf
 MISSING = {
     "whole numbers": ([0, 1, 2, 4, 5], "'4' follows '2'"),
     "weeks": (["2024-01-01", "2024-01-08", "2024-01-22", "2024-01-29"], "'2024-01-22' follows '2024-01-08'"),
-    "months": (["2024-01-01", "2024-02-01", "2024-04-01", "2024-05-01"], "'2024-04-01' follows '2024-02-01'|follows"),
+    "months": (["2024-01-01", "2024-02-01", "2024-04-01", "2024-05-01"], "'2024-04-01' follows '2024-02-01'"),
+    "a month after months of one length": (
+        ["2024-07-01", "2024-08-01", "2024-10-01", "2024-11-01"],
+        "'2024-10-01' follows '2024-08-01'",
+    ),
+    "days without hyphens": (["20240130", "20240131", "20240202"], "'20240202' follows '20240131', elsewhere the step is 1"),
+    "two spellings of dates": (["2024-01-01", "20240102"], "dates as 2024-01-31, all in one spelling"),
     "month ends": (["2024-01-31", "2024-02-29", "2024-04-30"], "'2024-04-30' follows '2024-02-29'"),
     "parts of periods": ([0, 0.25, 0.75], "expected whole numbers, or dates"),
     "hours": (["2024-01-01T05", "2024-01-01T06"], "expected whole numbers, or dates"),
@@ -235,6 +249,7 @@ def test_dates_in_equal_steps_are_periods(tmp_path):
         ["2024-01-31", "2024-02-07"],
         ["2023-12-01", "2024-01-01", "2024-02-01"],
         ["2024-01-01", "2024-01-02"],
+        ["20240131", "20240201"],
     ):
         assert load_panel(csv_of(tmp_path, periods)).sales.shape == (1, 1, len(periods))
 

@@ -47,6 +47,14 @@ def test_what_gymnasium_finds_is_an_error_here():
         check_env(made, skip_render_check=True)
 
 
+DEMAND = SyntheticDemand(parse_network(gi.load_network("one_store_lost")), 0, "train")
+
+
+def test_there_is_nothing_to_render():
+    with pytest.raises(UsageError, match=r"render_mode: got 'human'; expected none"):
+        gi.InventoryEnvironment("one_store_lost", render_mode="human")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,6 +62,8 @@ def test_what_gymnasium_finds_is_an_error_here():
         ({"window": "4"}, r"window: got '4'; expected an integer of at least 0"),
         ({"num_envs": True}, r"num_envs: got True; expected an integer of at least 1"),
         ({"largest": "much"}, r"largest: got 'much'; expected a number above 0"),
+        ({"stream": "tset"}, r"stream: got 'tset'; expected one of: train, dev, test"),
+        ({"stream": "test", "source": DEMAND}, r"stream: got 'test'; expected none beside a source"),
     ],
 )
 def test_arguments_of_another_kind_are_refused_at_once(arguments, message, monkeypatch):

@@ -169,7 +169,7 @@ def test_names_beyond_ascii_are_marked_as_utf_8(tmp_path):
 
 
 def test_backtest_beside_base_stock(trained, run, monkeypatch):
-    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 3)  # of its training: quick
+    monkeypatch.setattr("gnn_inventory.planning.backtest.STEPS", 3)  # of its training: quick
     arguments = [trained / "run", "--panel", trained / "sales.csv"]
     code, out, error = run("backtest", *arguments, "-o", trained / "items.csv", "--json")
     assert code == 0, error
@@ -192,7 +192,7 @@ def test_backtest_beside_base_stock(trained, run, monkeypatch):
 
 
 def test_a_policy_of_a_network_that_states_its_demand_looks_back_over_sales(tables, quick, run, monkeypatch):
-    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 2)
+    monkeypatch.setattr("gnn_inventory.planning.backtest.STEPS", 2)
     families = "networks={one: {family: one_warehouse, stores: 2, warehouse: {holding_cost: 0.3}, warehouse_link: {lead_time: 2},"
     families += " store: {holding_cost: 1, underage_cost: 9, unmet_demand: lost, demand: {poisson: {mean: 5}}}, store_link: {lead_time: 2}}}"
     settings = [
@@ -225,7 +225,7 @@ def test_a_policy_of_a_network_that_states_its_demand_looks_back_over_sales(tabl
 
 
 def test_constant_sales_are_all_served_at_the_least_cost(tmp_path, run, monkeypatch):
-    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 5)
+    monkeypatch.setattr("gnn_inventory.planning.backtest.STEPS", 10)
     with open(tmp_path / "sales.csv", "w", newline="") as file:
         csv.writer(file).writerows([("item", "location", "period", "sales"), *(("tea", "shop", week, 5) for week in range(40)),
                                     *(("ale", "shop", week, 10) for week in range(40))])  # fmt: skip
@@ -328,7 +328,7 @@ def test_a_draft_that_could_not_be_trained_or_tested_is_refused(tables, run):
 
 
 def test_a_trained_policy_looks_back_on_a_network_that_states_its_demand(trained, run, monkeypatch):
-    monkeypatch.setattr("gnn_inventory.planning.backtest.EPOCHS", 2)
+    monkeypatch.setattr("gnn_inventory.planning.backtest.STEPS", 2)
     other = gi.one_warehouse(stores=2, warehouse_link={"lead_time": 2}, store_link={"lead_time": 2})
     renamed = {"store_0": "east", "store_1": "west", "warehouse": "depot", "supplier": "port"}
     network = nx.relabel_nodes(other, renamed)

@@ -13,7 +13,7 @@ from gnn_inventory.demand.panel import PanelDemand, Windows
 from gnn_inventory.demand.panel_files import SalesPanel
 from gnn_inventory.errors import InputError, amount
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.planning.orders import decide_today, order_list
+from gnn_inventory.planning.orders import _out_of_date, decide_today, order_list
 from gnn_inventory.planning.position import Clock, Position, read_position, read_table
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
@@ -244,6 +244,26 @@ def test_the_oldest_days_count_only_where_their_period_is_whole():
         read_position(state(*days), network, 4, clock)
     with pytest.raises(InputError, match="demand of 2026-11-22 at 'west' stands twice; expected one row"):
         read_position(state(*days, days[-1]), network, 3, clock)
+
+
+@pytest.mark.parametrize("rows", [[-1, "2026-11-22"], ["2026-11-22", -1]])
+def test_a_period_is_given_by_its_number_or_by_its_days(rows):
+    given = [("demand", "east", "", when, 5) for when in rows]
+    with pytest.raises(InputError, match="at 'east' stands twice; expected one row"):
+        read_position(state(*given), parse_network(shop()), 0, Clock(date(2026, 11, 23), 7))
+
+
+def test_a_number_of_periods_beyond_any_is_one_line():
+    with pytest.raises(InputError, match="when: got '-1e13'; expected a whole number of periods, or a date"):
+        read_position(state(("demand", "east", "", "-1e13", 5)), parse_network(shop()), 0, Clock())
+
+
+def test_sales_by_the_month_end_in_the_month_before_today():
+    months = tuple(f"2026-{month:02d}-01" for month in range(1, 11))
+    panel = SalesPanel(torch.ones(1, 1, 10), ("east",), "sales.csv", ("tea",), months)
+    assert _out_of_date(panel, Clock(date(2026, 11, 23))) == []
+    told = "sales.csv: its last month is 2026-10; expected sales up to the month before 2026-12-01"
+    assert _out_of_date(panel, Clock(date(2026, 12, 1))) == [told]
 
 
 def test_returns_are_demand_only_where_the_network_has_them():

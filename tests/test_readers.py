@@ -236,6 +236,35 @@ def test_what_yed_and_gephi_write_beside_a_network_is_left_out(tmp_path):
     assert network.links["supplier", "store"].lead_time == 2
 
 
+def test_defaults_of_graphml_hold_where_nothing_else_is_said(tmp_path):
+    keys = {"node": ("kind", "holding_cost", "underage_cost", "unmet_demand", "demand.poisson.mean"), "edge": ("lead_time",)}
+    defaults = {
+        "holding_cost": "1.0",
+        "underage_cost": "9.0",
+        "unmet_demand": "lost",
+        "demand.poisson.mean": "4.0",
+        "lead_time": "3",
+    }
+    text = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
+    for place, names in keys.items():
+        for name in names:
+            kind = "string" if name in ("kind", "unmet_demand") else "int" if name == "lead_time" else "double"
+            inside = f"<default>{defaults[name]}</default>" if name in defaults else ""
+            text += f'<key attr.name="{name}" attr.type="{kind}" for="{place}" id="{name}">{inside}</key>'
+    text += '<graph edgedefault="directed"><node id="port"><data key="kind">supplier</data></node>'
+    text += '<node id="a"/><node id="b"><data key="underage_cost">5</data></node>'
+    text += (
+        '<edge source="port" target="a"/><edge source="port" target="b"><data key="lead_time">2</data></edge></graph></graphml>'
+    )
+    (tmp_path / "two.graphml").write_text(text)
+    network = parse_network(gi.load_network(tmp_path / "two.graphml"))
+    assert [network.location(name).underage_cost for name in "ab"] == [9.0, 5.0]
+    assert [network.links["port", name].lead_time for name in "ab"] == [3, 2]
+    (tmp_path / "two.graphml").write_text(text.replace("<default>9.0</default>", "<default/>"))
+    with pytest.raises(InputError, match="not readable as GraphML"):
+        gi.load_network(tmp_path / "two.graphml")
+
+
 def test_a_network_of_a_family_is_read_back_from_what_networkx_writes(tmp_path):
     network = gi.one_warehouse(stores=2)
     (tmp_path / "made.json").write_text(json.dumps(nx.node_link_data(network, edges="edges")))

@@ -103,7 +103,9 @@ def test_a_trial_that_misses_the_fill_rate_is_never_the_best(quick, tmp_path):
         write_sweep(rows, tmp_path / "sweep")
 
 
-@pytest.mark.parametrize("key", ["training.dev_scenarios", "training.relative", "training.seed", "network.stores"])
+@pytest.mark.parametrize(
+    "key", ["training.dev_scenarios", "training.relative", "training.seed", "network.stores", "evaluation.whole_units"]
+)
 def test_what_decides_how_trials_are_judged_does_not_vary(quick, tmp_path, key):
     with pytest.raises(InputError, match=f"dev costs of different {key} cannot be compared"):
         run_sweep(sweep(quick, vary=[f"{key}={{choice: [1, 2]}}"]), tmp_path / "sweep")

@@ -57,6 +57,11 @@ def test_a_name_stands_for_a_run_folder(run, tmp_path, monkeypatch):
     gi.save_network(gi.one_warehouse(stores=3), network)
     assert run("order", "any-0", "--network", network, "--state", "state.csv", "-o", "orders.csv")[0] == 0
     assert set(pd.read_csv("orders.csv")["to"]) == {"warehouse", "store_0", "store_1", "store_2"}
+    dear = gi.one_warehouse(stores=3)
+    dear.edges["supplier", "warehouse"]["fixed_cost"] = 100.0
+    gi.save_network(dear, tmp_path / "dear.yaml")
+    code, _, error = run("order", "any-0", "--network", tmp_path / "dear.yaml", "--state", "state.csv", "-o", "dear.csv")
+    assert (code, error) == (0, "any-0: beyond its training: fixed costs, never seen\n")
     arguments = ["--network", network, "--state", "state.csv", "--sales", "sales.csv", "-o", "more.csv"]
     code, _, error = run("order", "any-0", *arguments)
     assert (code, error.count("\n")) == (2, 1)

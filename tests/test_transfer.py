@@ -316,6 +316,11 @@ def test_sizes_of_a_network():
     assert sizes_of(InventoryGraph.from_network(network)) == {"stores": 3, "depth": 3, "degree": 3}
 
 
+def test_what_is_for_panels_alone_is_left_out_on_a_network_that_states_its_demand():
+    recipe = replace(gi.load_recipe("one_warehouse"), training=gi.Training(random_start=True))
+    assert not recipe.on({"family": "one_store"}).training.random_start
+
+
 def test_fine_tuning_simulates_five_times_the_longest_way():
     """By hand: serial's lead times 2 + 4 + 3 + 4 = 13; of two ways to a store, 2 + 1 and 2, the longer counts."""
     network = nx.DiGraph()

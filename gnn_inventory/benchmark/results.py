@@ -1,5 +1,6 @@
 """The folder of measured results: what it is for, the trainings, the cost of every scenario, and what each cell gave."""
 
+import io
 import json
 import os
 import platform
@@ -124,9 +125,9 @@ class Results:
             scenarios, periods, warm_up = min(source.count, scenarios), source.periods, recipe.demand.windows.warm_up
         evaluated = evaluate_on(policy, parsed, source, scenarios, periods, warm_up, asked.whole_units)
         assert evaluated.per_scenario is not None
-        with open(self.costs / f".{name}.tmp", "wb") as file:
-            np.save(file, evaluated.per_scenario.numpy(), allow_pickle=False)
-        Path(file.name).replace(self.costs / f"{name}.npy")
+        costs = io.BytesIO()
+        np.save(costs, evaluated.per_scenario.numpy(), allow_pickle=False)
+        replace_file(self.costs / f"{name}.npy", costs.getvalue())
         return {
             **evaluated.to_json(),
             **about,

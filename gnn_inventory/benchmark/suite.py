@@ -77,6 +77,15 @@ class Suite(Strict):
                 raise ValueError(f"name '{name}': expected letters, digits, spaces, commas and brackets")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_stated_twice(self) -> "Suite":
+        for name, policy, contender in self._contenders():
+            instances = () if contender.shared else self.problems[name].instances
+            for key, place in {"training.seed": "seeds", **{f"network.{key}": "instances" for key in instances}}.items():
+                if key in contender.vary:
+                    raise ValueError(f"problem '{name}', policy '{policy}': vary: got '{key}'; expected its values in {place}")
+        return self
+
     def cells(self) -> Iterator["Cell"]:
         """All trainings, those of the first seed first: a budget that ends early has touched every problem."""
         for place in range(max(len(contender.seeds or self.seeds) for _, _, contender in self._contenders())):

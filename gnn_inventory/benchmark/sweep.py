@@ -25,7 +25,16 @@ STARTUP = 8
 """Trials drawn at random before the sampler goes by what it has seen."""
 
 
-JUDGING = ("network", "demand", "training.dev_", "training.objective", "training.fill_rate", "training.relative", "training.seed")
+JUDGING = (
+    "network",
+    "demand",
+    "training.dev_",
+    "training.objective",
+    "training.fill_rate",
+    "training.relative",
+    "training.seed",
+    "evaluation",
+)
 """Beginnings of keys that decide on which scenarios trials are judged, or by what."""
 
 

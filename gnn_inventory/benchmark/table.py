@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gnn_inventory.benchmark.results import Outcome
 from gnn_inventory.benchmark.suite import Cell
+from gnn_inventory.errors import InputError
 from gnn_inventory.files import write_text
 from gnn_inventory.intervals import relative_gap
 from gnn_inventory.picture import draw_gaps
@@ -44,12 +46,21 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
                 nothing = {"kind": kind, "value": None, "source": why}
                 found.append({**outcome, "reference": nothing, "gap_percent": None, "gap_ci95": None})
                 continue
-            own, lowest = (torch.from_numpy(np.load(costs / one["costs"], allow_pickle=False)) for one in (outcome, best))
+            own, lowest = (_costs(costs / one["costs"]) for one in (outcome, best))
             percent, between = relative_gap(own - lowest, lowest)
             reference = {"kind": "best_known", "value": best["cost"], "source": BEST}
             outcome = {**outcome, "reference": reference, "gap_percent": percent, "gap_ci95": list(between)}
         found.append(outcome)
     return found
+
+
+def _costs(file: Path) -> Tensor:
+    """The cost of each scenario, as a cell left it."""
+    try:
+        return torch.from_numpy(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        cell = file.parents[1] / "cells" / f"{file.stem}.json"
+        raise InputError(f"{file}: damaged ({error}); delete it and {cell}: its cell is measured again") from None
 
 
 def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
@@ -194,10 +205,10 @@ def _cell(value: Any) -> Any:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of equal keys as CSV."""
+    """Rows as CSV; what a row lacks that another has stands empty."""
     text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(text, list(rows[0]), extrasaction="ignore", lineterminator="\n")
+        writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()

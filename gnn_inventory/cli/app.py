@@ -2,13 +2,18 @@
 
 import io
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from gnn_inventory.errors import GnnInventoryError
 
-__all__ = ["Network", "app", "main"]
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from gnn_inventory.training.recipe import Recipe
+
+__all__ = ["Network", "app", "main", "say_beyond"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +45,15 @@ def main() -> None:
         _fail("memory: this needs more than the machine has; try a smaller batch, fewer scenarios or fewer periods", 1)
     except CommandLineError as error:
         _fail(f"{error.format_message()} See --help.", error.exit_code)
+
+
+def say_beyond(name: str, recipe: "Recipe", network: "nx.DiGraph") -> None:
+    """Say beside the output what of a network the training of a policy never saw: costs and orders there are not to be relied on unseen."""
+    from gnn_inventory.training.coverage import Coverage
+
+    beyond = Coverage.of_recipe(recipe).beyond(network)
+    if beyond:
+        print(f"{name}: beyond its training: {'; '.join(beyond)}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> NoReturn:

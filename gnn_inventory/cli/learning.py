@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnn_inventory.cli.app import app
+from gnn_inventory.cli.app import app, say_beyond
 from gnn_inventory.console import parts_of, print_evaluations, print_suite, print_transfer, progress_bar
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 
@@ -71,10 +71,12 @@ def evaluate(
         typer.Argument(metavar="RUN...", help="Run folders, or trained policies of the package; all face the same scenarios."),
     ],
     network: Annotated[str | None, typer.Option("--network", help="Another network than the run's.")] = None,
-    scenarios: Annotated[int | None, typer.Option("--scenarios", min=2)] = None,
+    scenarios: Annotated[
+        int | None, typer.Option("--scenarios", min=2, help="Default of these four: the recipe's evaluation. Of a panel, items.")
+    ] = None,
     periods: Annotated[int | None, typer.Option("--periods", min=1, help="Per scenario, warm-up included.")] = None,
     warm_up: Annotated[int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the test scenarios, never those of training.")] = None,
     oracle: Annotated[bool, typer.Option("--just-in-time", help="Add the oracle that sees the future.")] = False,
     bound: Annotated[
         bool,
@@ -94,6 +96,7 @@ def evaluate(
     names = [folder.path.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(run) for run in runs]
+    trained = list(zip(names, recipes, strict=True))
     if oracle:
         policies.append(ORACLES["just_in_time"]())
         names.append("just_in_time (sees the future)")
@@ -114,6 +117,9 @@ def evaluate(
         print(json.dumps(objects[0] if len(objects) == 1 else objects))
     else:
         print_evaluations(names, results)
+    if other is not None:
+        for name, recipe in trained:
+            say_beyond(name, recipe, other)
 
 
 @app.command()
@@ -191,9 +197,15 @@ def transfer(
         list[str] | None,
         typer.Option("--native", help="A recipe to train on each network itself: the same policy, or a baseline. Repeatable."),
     ] = None,
-    scenarios: Annotated[int | None, typer.Option("--scenarios", min=2)] = None,
-    periods: Annotated[int | None, typer.Option("--periods", min=1, help="Per scenario, warm-up included.")] = None,
-    warm_up: Annotated[int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted.")] = None,
+    scenarios: Annotated[
+        int | None, typer.Option("--scenarios", min=2, help="Default: the recipes' evaluation. Of a panel, items at the most.")
+    ] = None,
+    periods: Annotated[
+        int | None, typer.Option("--periods", min=1, help="Per scenario, warm-up included. A panel has its test window.")
+    ] = None,
+    warm_up: Annotated[
+        int | None, typer.Option("--warm-up", min=0, help="First periods that are not counted. A panel has its own.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value put into the runs' recipes, such as demand.items=[200,288].")
     ] = None,

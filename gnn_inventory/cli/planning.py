@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnn_inventory.cli.app import app
+from gnn_inventory.cli.app import app, say_beyond
 from gnn_inventory.console import print_backtest, print_orders, progress_bar
 from gnn_inventory.errors import UsageError
 
@@ -129,6 +129,8 @@ def order(
     orders = order_list(policy, chosen, table, history, whole, clock, calendar_now(recipe, period), str(state))
     _write_table(output, orders)
     print_orders(orders, output)
+    if network is not None:
+        say_beyond(str(run), recipe, chosen)
 
 
 def _date(text: str | None) -> date | None:
@@ -149,15 +151,14 @@ def backtest(
 ) -> None:
     """What the policy would have done over one's own sales, beside what base stock would have done."""
     from gnn_inventory.planning.backtest import backtest as look_back
-    from gnn_inventory.topology.catalogue import network_mapping
+    from gnn_inventory.topology.catalogue import load_network, network_mapping
     from gnn_inventory.training.run_folder import RunFolder
 
     if output is not None:
         _refuse_other_endings(output, "which spreadsheets open", ".csv")
         _refuse_existing(output, force)
-    recipe = RunFolder.of(run).recipe()
-    if network is not None:
-        recipe = recipe.on(network_mapping(network))
+    trained = RunFolder.of(run).recipe()
+    recipe = trained if network is None else trained.on(network_mapping(network))
     with progress_bar(None, "fitting base stock", silent=as_json) as (start, advance, describe):
         done = 0
 
@@ -176,6 +177,8 @@ def backtest(
         print(json.dumps(found.to_json()))
     else:
         print_backtest(found, output)
+    if network is not None:
+        say_beyond(str(run), trained, load_network(network))
 
 
 @app.command()
@@ -205,6 +208,9 @@ def report(
     with progress_bar(None, "report") as (_, _, describe):
         write_report(found, output, other, scenarios, describe)
     print(output)
+    if other is not None:
+        for run in found:
+            say_beyond(run.name, run.recipe, other)
 
 
 @app.command()

@@ -40,13 +40,14 @@ class SalesPanel:
     periods: tuple[str, ...] = ()
 
     @property
+    def days(self) -> list[date]:
+        """The dates of the periods; none where they are numbers."""
+        return _dates(self.periods)
+
+    @property
     def step_days(self) -> int | None:
         """Days from one period to the next, where they are dates in equal steps; None where they are numbers or months."""
-        try:
-            days = [date.fromisoformat(text[:10]).toordinal() for text in self.periods]
-        except ValueError:
-            return None
-        steps = {after - before for before, after in pairwise(days)}
+        steps = {(after - before).days for before, after in pairwise(self.days)}
         return steps.pop() if len(steps) == 1 else None
 
 
@@ -64,6 +65,10 @@ def load_panel(path: str | Path, columns: Sequence[str] = COLUMNS, clamp: bool =
         UsageError: the file is not there or not of these kinds. InputError: gaps, doubles, negative or unreadable values.
     """
     path = Path(path)
+    if len(set(columns)) != len(columns) or len(columns) != len(COLUMNS):
+        raise InputError(
+            problem(str(path), "columns", list(columns), "four different names, of item, location, period and sales")
+        )
     if path.is_dir() or not path.exists():
         raise UsageError(f"{path}: {'is a folder; expected a panel of sales' if path.is_dir() else 'no such file'}")
     readers = {".csv": _from_csv, ".parquet": _from_parquet, ".pt": _from_tensor, ".npy": _from_tensor}
@@ -94,10 +99,11 @@ def load_calendar(path: str | Path, columns: Sequence[str]) -> Float[Tensor, "pe
     """Columns of numbers of a CSV file with a row per period, in order of time."""
     path = Path(path)
     rows = _rows(path)
-    missing = [column for column in columns if column not in (rows[0] if rows else {})]
+    if not rows:
+        raise InputError(f"{path}: got no rows; expected one per period")
+    missing = [column for column in columns if column not in rows[0]]
     if missing:
-        valid = list(rows[0]) if rows else []
-        raise InputError(f"{path}: no column '{column}'; {nearest(column, valid)}" for column in missing)
+        raise InputError(f"{path}: no column '{column}'; {nearest(column, rows[0])}" for column in missing)
     values = [
         [_number(row[column], f"{path}: row {number}: {column}") for column in columns] for number, row in enumerate(rows, 1)
     ]
@@ -113,7 +119,7 @@ def with_neighbours(calendar: Float[Tensor, "period channel"], behind: int, ahea
 
     Args:
         calendar: [T, F].
-        behind, ahead: periods before and after; the first `behind` rows stand for those before them.
+        behind, ahead: periods before and after; the first row stands for those before it.
 
     Returns:
         [T - ahead, F (behind + 1 + ahead)], from the earliest to the latest.
@@ -164,6 +170,11 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise InputError(f"{path}: no column '{column}'; {nearest(column, map(str, rows[0]))}" for column in missing)
+    nameless = [(number, column) for number, row in enumerate(rows, 1) for column in columns[:3] if _is_nothing(row[column])]
+    if nameless:
+        raise InputError(
+            f"{path}: row {number}: {column}: missing; expected what the sales are of" for number, column in nameless
+        )
     keys = [sorted({_key(row[column]) for row in rows}) for column in columns[:3]]
     _refuse_jumps([text for _, _, text in keys[2]], f"{path}: {columns[2]}")
     places = [{key: number for number, key in enumerate(values)} for values in keys]
@@ -185,28 +196,38 @@ def _from_records(rows: Sequence[Mapping[str, object]], columns: Sequence[str], 
 def _refuse_jumps(periods: list[str], where: str) -> None:
     """Periods must be whole numbers or ISO dates, in equal steps (or on one day of each month, or its last): else one is missing for
     all."""
+    dates = _dates(periods)
     try:
-        try:
-            steps, months = [_whole(text) for text in periods], []
-        except ValueError:
-            dates = [date.fromisoformat(text[:10]) for text in periods]
-            steps = [day.toordinal() for day in dates]
-            monthly = len({day.day for day in dates}) == 1 or all((day + timedelta(1)).day == 1 for day in dates)
-            months = [day.year * 12 + day.month for day in dates] if monthly else []
-        if len(set(steps)) < len(steps):
+        places = [day.toordinal() for day in dates] or [_whole(text) for text in periods]
+        if any(after <= before for before, after in pairwise(places)):  # twice the same, or dates in several spellings
             raise ValueError
     except (ValueError, OverflowError):
-        expected = "whole numbers, or dates as 2024-01-31"
+        expected = "whole numbers, or dates as 2024-01-31, all in one spelling"
         raise InputError(f"{where}: got {periods[0]!r} to {periods[-1]!r}; expected {expected}") from None
-    for values in (steps, months):
-        if values and len({after - before for before, after in pairwise(values)}) <= 1:
-            return
-    usual = Counter(after - before for before, after in pairwise(steps)).most_common(1)[0][0]
-    place = next(number for number, (before, after) in enumerate(pairwise(steps)) if after - before != usual)
+    steps = [after - before for before, after in pairwise(places)]
+    if len(set(steps)) > 1 and dates and _are_monthly(dates):
+        steps = [(after.year - before.year) * 12 + after.month - before.month for before, after in pairwise(dates)]
+    if len(set(steps)) <= 1:
+        return
+    usual = Counter(steps).most_common(1)[0][0]
+    place = next(number for number, step in enumerate(steps) if step != usual)
     raise InputError(
         f"{where}: {periods[place + 1]!r} follows {periods[place]!r}, elsewhere the step is {usual}; "
         "expected every period, with a row of 0 where nothing was sold"
     )
+
+
+def _dates(periods: Sequence[str]) -> list[date]:
+    """The dates that periods are called by, 2024-01-31 or 20240131; none where they are numbers."""
+    try:
+        return [date.fromisoformat(text[:10]) for text in periods]
+    except ValueError:
+        return []
+
+
+def _are_monthly(dates: Sequence[date]) -> bool:
+    """Whether all are on one day of the month, or each on the last."""
+    return len({day.day for day in dates}) == 1 or all((day + timedelta(1)).day == 1 for day in dates)
 
 
 def _whole(text: str) -> int:
@@ -214,6 +235,11 @@ def _whole(text: str) -> int:
     if number != int(number):
         raise ValueError
     return int(number)
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether a cell holds no name: it is empty, or missing in the file's own way."""
+    return value is None or value != value or not str(value).strip()
 
 
 def _key(value: object) -> tuple[int, float, str]:

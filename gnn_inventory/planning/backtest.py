@@ -1,12 +1,13 @@
 """A look back: what a policy would have done over one's own sales, beside what base stock would have done."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnn_inventory.demand.panel_files import COLUMNS, load_panel
-from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.evaluation import EvaluationResult, evaluate_on
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.intervals import interval
@@ -15,6 +16,7 @@ from gnn_inventory.policies.base import Policy
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.explicit import explicit_mapping
 from gnn_inventory.topology.network import is_panel
+from gnn_inventory.training.data import OneNetwork, steps_per_epoch
 from gnn_inventory.training.hdpo import hdpo
 from gnn_inventory.training.recipe import Recipe, recipe_of, scenario_source
 from gnn_inventory.training.train import prepared
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Backtest", "Line", "backtest", "recipe_on_sales"]
 
-EPOCHS, RATE = 40, 3e-2
-"""Of the training of base stock."""
+STEPS, RATE = 100, 3e-1
+"""Of the training of base stock: steps at least, and how far one moves a level at the most, in periods of mean demand."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def backtest(policy: Policy, recipe: Recipe, sales: str | Path, on_epoch: Callab
 
     The tested periods are those of the recipe's test window, and all that the file holds after it; of a recipe without a panel
     the last 15 % of the file. Base stock has one level per location, in units of the item's mean demand
-    over the periods just past (as many as the policy looks at), trained by the same gradient on the periods before: neither has
+    over the periods just past (as many as the policy looks at), trained by the same gradient to what is best in the training window: neither has
     seen what it is tested on, where the file begins at the period at which the one that was trained on begins.
 
     Args:
@@ -109,13 +111,16 @@ def backtest(policy: Policy, recipe: Recipe, sales: str | Path, on_epoch: Callab
         on_epoch: called with the epoch of base stock's training that is done, and how many there are.
 
     Raises:
-        InputError: the sales do not fit the network or the windows.
+        UsageError: no such file. InputError: the sales do not fit the network or the windows, or are of one item alone. TrainingError: base
+            stock cannot be trained on them.
     """
     own = recipe_on_sales(recipe, sales)
     source = scenario_source(own, "test", own.evaluation.seed)
     assert own.demand is not None
     assert source.count is not None
     assert source.periods is not None
+    if source.count < 2:
+        raise InputError(problem(str(sales), "items", source.count, "at least 2, over which there is an interval"))
     base = _base_stock(own, on_epoch)
     warm_up, whole = own.demand.windows.warm_up, own.evaluation.whole_units
     scenarios = source.sample(0, source.count, source.periods)
@@ -179,7 +184,6 @@ def _base_stock(recipe: Recipe, on_epoch: Callable[[int, int], None] | None) -> 
     holds = bool(InventoryGraph.from_network(recipe.network).holds_stock.all())
     window = max(int(recipe.policy.get("window", 0)), recipe.demand.windows.history, 2)
     changes = {
-        "epochs": EPOCHS,
         "learning_rate": RATE,
         "optimiser": "adam",
         "estimator": "pathwise",
@@ -191,9 +195,13 @@ def _base_stock(recipe: Recipe, on_epoch: Callable[[int, int], None] | None) -> 
         recipe, policy={"name": "base_stock" if holds else "echelon_base_stock", "window": window}, start=None, training=settings
     )
     fresh, data = prepared(plain)
+    assert isinstance(data, OneNetwork)
+    chosen = data.dev._replace(scenarios=data.train.sample(0, data.size, data.periods))
+    data = replace(data, dev=chosen, dev_warm_up=data.warm_up)  # a few levels fit no noise, and dev is short
+    epochs = math.ceil(STEPS / steps_per_epoch(data.size, settings.batch))
 
     def after(line: dict[str, Any]) -> None:
         if on_epoch is not None:
-            on_epoch(int(line["epoch"]), EPOCHS)
+            on_epoch(int(line["epoch"]), epochs)
 
-    return hdpo(fresh, data, settings, on_epoch=after).policy
+    return hdpo(fresh, data, settings.model_copy(update={"epochs": epochs}), on_epoch=after).policy

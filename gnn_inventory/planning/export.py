@@ -109,7 +109,8 @@ def export_decision(policy: Policy, network: Network, path: str | Path) -> dict[
         largest one of an order to the policy's own on other inputs, and another number of items, than it was traced with.
 
     Raises:
-        UsageError: another ending, or the extra is missing. GnnInventoryError: the program gives other orders.
+        UsageError: another ending, or the extra is missing. InputError: a value of the network differs from scenario to scenario.
+        UnsupportedNetworkError: orders depend on each item's mean. GnnInventoryError: the program gives other orders.
     """
     path = Path(path)
     if path.suffix not in ENDINGS:

@@ -223,10 +223,14 @@ def demand_rows(
 
 
 def _out_of_date(panel: SalesPanel, clock: Clock) -> list[str]:
-    """What is wrong with a panel by the day, whose last period is to be the one before today."""
-    if clock.today is None or panel.step_days is None:
+    """What is wrong with a panel that has dates, whose last period is to be the one before today."""
+    if clock.today is None or not panel.days:
         return []
-    days, last = panel.step_days, date.fromisoformat(panel.periods[-1][:10])
+    days, last = panel.step_days, panel.days[-1]
+    if days is None:  # months
+        if (clock.today.year - last.year) * 12 + clock.today.month - last.month == 1:
+            return []
+        return [f"{panel.where}: its last month is {last:%Y-%m}; expected sales up to the month before {clock.today}"]
     if days != clock.period_days:
         return [f"--period-days: got {clock.period_days}; expected {days}, as {panel.where} has"]
     due = last.toordinal() + days

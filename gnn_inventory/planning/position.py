@@ -59,7 +59,7 @@ class Clock:
         except ValueError:
             number = math.nan
         if math.isfinite(number):
-            if number != int(number):
+            if number != int(number) or abs(number) > LARGEST:
                 raise ValueError("a whole number of periods, or a date")
             return int(number)
         days = self.days_from_now(text)
@@ -157,7 +157,7 @@ def read_position(table: "pd.DataFrame", network: Network, history: int, clock: 
 @dataclass
 class _Reader:
     """What has been read of a table so far: values by item and place, and every mistake; `days` of each period and place of which there
-    is demand, and of any place the `latest` day of each period (0 = its first).
+    is demand, the `whole` ones among these, given by their number, and of any place the `latest` day of each period (0 = its first).
     """
 
     network: Network
@@ -168,6 +168,7 @@ class _Reader:
     in_transit: dict[tuple[str, int, int], float] = field(default_factory=dict)
     demand: dict[tuple[str, str, int], float] = field(default_factory=dict)
     days: dict[tuple[str, str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    whole: set[tuple[str, str, int]] = field(default_factory=set)
     latest: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -255,11 +256,13 @@ class _Reader:
             self.problems.append(f"{place}: when: got {ago}; expected a period before now, -1 or less (or a date before today)")
             return
         key = item, location, ago
-        given = _text(when)[:10]
-        if given in self.days[key] or (self.days[key] and _number(when) is not None):
+        given, whole = _text(when)[:10], _number(when) is not None
+        if given in self.days[key] or (self.days[key] and whole) or key in self.whole:
             self.problems.append(f"{place}: demand of {given} at '{location}' stands twice{_of(item)}; expected one row")
         self.days[key].add(given)
-        if _number(when) is None:  # a date: days from the period's first on
+        if whole:
+            self.whole.add(key)
+        else:  # a date: days from the period's first on
             into = self.clock.days_from_now(given) - ago * self.clock.period_days
             self.latest[ago] = max(into, self.latest.get(ago, 0))
         self.demand[key] = self.demand.get(key, 0.0) + units

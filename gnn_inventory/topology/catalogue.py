@@ -90,7 +90,7 @@ def network_mapping(name: str | Path) -> dict[str, Any]:
     return {"name": path.stem, **FORMATS.get(ending, read_yaml)(path)}
 
 
-def load_network(name: str | Path, **overrides: Any) -> nx.DiGraph:
+def load_network(name: str | Path, /, **overrides: Any) -> nx.DiGraph:
     """A network of the catalogue, or of a file: YAML, GraphML, JSON (node-link or stockpyl's), a workbook of Willems, or a folder with
     `nodes.csv` and `links.csv`.
 

@@ -71,7 +71,8 @@ def _built(content: Mapping[str, Any], name: str) -> tuple[nx.DiGraph, list[str]
         if str(node) in network:
             problems.append(f"{name}: node '{node}': two nodes have this name; expected different names")
         if isinstance(attributes, Mapping):
-            network.add_node(str(node), **{str(key): value for key, value in attributes.items()})
+            network.add_node(str(node))
+            network.nodes[str(node)].update({str(key): value for key, value in attributes.items()})
         else:
             problems.append(problem(f"{name}: node '{node}'", "attributes", attributes, "a mapping of keys to values"))
     names, stated = {str(node) for node in nodes}, set(network)
@@ -88,7 +89,8 @@ def _built(content: Mapping[str, Any], name: str) -> tuple[nx.DiGraph, list[str]
         if network.has_edge(*pair):
             problems.append(f"{name}: link '{pair[0]}' -> '{pair[1]}': stands twice; expected one link between two nodes")
         if None not in ends and stated.issuperset(pair):
-            network.add_edge(*pair, **{str(key): value for key, value in link.items() if key not in ENDS})
+            network.add_edge(*pair)
+            network.edges[pair].update({str(key): value for key, value in link.items() if key not in ENDS})
     if "demand" in content:
         network.graph["demand"] = content["demand"]
     return network, problems

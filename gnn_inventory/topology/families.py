@@ -44,7 +44,7 @@ def build_family(family: str, parameters: Mapping[str, Any], where: str) -> nx.D
             elif size > (most := LARGEST_SEED if key == "seed" else MOST):
                 problems.append(problem(where, key, size, f"at most {most}"))
         elif parameter.annotation == Sequence[int] and not _whole_numbers(parameters[key]):
-            problems.append(problem(where, key, parameters[key], "a list of integers >= 1"))
+            problems.append(problem(where, key, parameters[key], f"a list of integers from 1 to {MOST}"))
         elif parameter.annotation is float and (
             not isinstance(parameters[key], int | float) or isinstance(parameters[key], bool)
         ):
@@ -183,6 +183,8 @@ def random_warehouses(
         problems.append(problem("random_warehouses", "linked", linked, "a number > 0 and <= 1"))
     if not is_range(lead_times, whole=True):
         problems.append(problem("random_warehouses", "lead_times", lead_times, "[low, high], two integers >= 1"))
+    if warehouses * stores > MOST:
+        problems.append(problem("random_warehouses", "stores", stores, f"at most {MOST} pairs with {warehouses} warehouses"))
     if problems:
         return nx.DiGraph()
     random = np.random.RandomState(seed)
@@ -220,7 +222,7 @@ FAMILIES: dict[str, Callable[..., nx.DiGraph]] = {
 
 
 def _whole_numbers(values: object) -> bool:
-    """Whether this is a list of integers >= 1."""
+    """Whether this is a list of integers from 1 to `MOST`."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         return False
-    return all(isinstance(value, int) and not isinstance(value, bool) and value >= 1 for value in values)
+    return all(isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST for value in values)

@@ -18,6 +18,8 @@ __all__ = ["Network", "check_network", "is_panel", "members_of", "parse_network"
 
 GRAPH_KEYS = ("name", "source", "demand", "family")
 KINDS = ("supplier", "location")
+ROUNDING = 1e-6
+"""Of a correlation matrix that was computed or printed."""
 ALONE, NAMED = 3, 9
 """Places of one mistake that have a line each; other places that one line for more of them names."""
 
@@ -48,7 +50,11 @@ class Network:
 
 
 def check_network(network: nx.Graph) -> list[str]:
-    """Every mistake of a network, one line each; none if it is valid."""
+    """Every mistake of a network, one line each; none if it is valid.
+
+    Raises:
+        InputError: it is no `networkx.DiGraph`.
+    """
     return _parse(network)[1]
 
 
@@ -156,6 +162,7 @@ def _model(model: type[Strict], attributes: Any, where: str, found: list[tuple[s
         found.append((where, f"got {attributes!r}; expected a mapping of keys to values"))
         return None
     problems: list[str] = []
+    attributes = {key: value if isinstance(value, list) else in_plain_types(value) for key, value in attributes.items()}
     values = spread({key: value for key, value in attributes.items() if not isinstance(value, list)}, 1, where, problems)[0]
     values |= {key: value for key, value in attributes.items() if isinstance(value, list)}  # no group: a list is no value
     try:
@@ -230,8 +237,10 @@ def _correlation(value: Any, customers: int, name: str, problems: list[str]) -> 
     else:
         matrix = np.full((customers, customers), given)
         np.fill_diagonal(matrix, 1.0)
-    symmetric = np.array_equal(matrix, matrix.T) and np.all(np.diag(matrix) == 1.0) and np.all(np.abs(matrix) <= 1.0)
-    if customers and (not symmetric or np.linalg.eigvalsh(matrix)[0] <= 1e-9):
+    symmetric = np.allclose(matrix, matrix.T, atol=ROUNDING) and np.allclose(np.diag(matrix), 1.0, atol=ROUNDING)
+    matrix = (matrix + matrix.T) / 2  # as `numpy.corrcoef` gives one, it is symmetric up to rounding
+    np.fill_diagonal(matrix, 1.0)
+    if customers and (not symmetric or np.abs(matrix).max() > 1.0 or np.linalg.eigvalsh(matrix)[0] <= 1e-9):
         expected = "a correlation that is positive definite, symmetric, with 1 on the diagonal"
         if not isinstance(given, list) and customers > 1:
             expected += f" (for {customers} locations: between {-1 / (customers - 1):.4g} and 1, both excluded)"

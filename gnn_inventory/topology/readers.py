@@ -79,17 +79,28 @@ def read_graphml(path: Path) -> dict[str, Any]:
         _refuse_twice(names, "node '{}'", path)
         _refuse_unknown(pairs, names, path)
         network = nx.parse_graphml(text)
-    except (ElementTree.ParseError, nx.NetworkXError, KeyError, ValueError) as error:
+    except (ElementTree.ParseError, nx.NetworkXError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not readable as GraphML: {error}") from None
     labels = {name: str(label).strip() for name, label in network.nodes(data="label") if label is not None}
     if len(set(labels.values())) == len(network):
         network = nx.relabel_nodes(network, labels)
-    for attributes in (*network.nodes.values(), *(attributes for *_, attributes in network.edges(data=True))):
+    links = [attributes for *_, attributes in network.edges(data=True)]
+    _fill_defaults([*network.nodes.values()], network.graph.get("node_default"))
+    _fill_defaults(links, network.graph.get("edge_default"))
+    for attributes in (*network.nodes.values(), *links):
         for key in EDITORS & set(attributes):
             del attributes[key]
     for key in [key for key, value in network.graph.items() if not value or key.lower() == "description"]:
         del network.graph[key]
     return _of_graph(network, path)
+
+
+def _fill_defaults(members: list[dict[str, Any]], defaults: Mapping[str, Any] | None) -> None:
+    """Put the defaults that a GraphML file states where a node or link says nothing else; suppliers have no attributes but their kind."""
+    for own in members:
+        stated = {key: value for key, value in (defaults or {}).items() if value not in (None, "")} | own
+        supplier = stated.get("kind") == "supplier"
+        own |= {key: value for key, value in stated.items() if key in own or key == "kind" or not supplier}
 
 
 def read_json(path: Path, part: str | None = None) -> dict[str, Any]:

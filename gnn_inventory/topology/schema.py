@@ -243,18 +243,20 @@ class Location(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Location":
+        problems = []
         if self.holds_stock and self.holding_cost is None:
-            raise ValueError("holding_cost: missing; expected a number >= 0 (or holds_stock: false)")
+            problems.append("holding_cost: missing; expected a number >= 0 (or holds_stock: false)")
         if self.demand is not None and self.unmet_demand is None:
-            raise ValueError("unmet_demand: missing; expected 'lost' or 'backlogged' where there is demand")
+            problems.append("unmet_demand: missing; expected 'lost' or 'backlogged' where there is demand")
         if self.demand is None:
-            for field in ("underage_cost", "price"):
-                if getattr(self, field) != 0:
-                    raise ValueError(f"{field}: nobody buys here; expected it where there is demand, or demand here")
+            stated = [field for field in ("underage_cost", "price") if getattr(self, field) != 0]
+            problems += [f"{field}: nobody buys here; expected it where there is demand, or demand here" for field in stated]
         if not self.holds_stock and self.demand is not None:
-            raise ValueError("demand: a location that cannot hold stock ships everything; expected no demand there")
+            problems.append("demand: a location that cannot hold stock ships everything; expected no demand there")
         if not self.holds_stock and self.capacity is not None:
-            raise ValueError("capacity: a location that cannot hold stock ships everything; expected no capacity there")
+            problems.append("capacity: a location that cannot hold stock ships everything; expected no capacity there")
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 
@@ -267,7 +269,7 @@ class Link(Strict):
         fixed_cost: per order that is placed, whatever its size [K, money]; an order is what is ordered in a period.
         minimum_order: least that an order may be, where there is one [units].
         capacity: most that is ordered on the link in a period [units].
-        initial_in_transit: on its way at the start, in each of the periods until arrival [units].
+        initial_in_transit: on its way at the start, in each of the periods until arrival but the first: lead_time - 1 of them [units].
     """
 
     lead_time: LeadTime

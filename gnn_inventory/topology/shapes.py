@@ -78,6 +78,8 @@ def layers(
     """
     if len(sizes) < 2:
         problems.append(problem("layers", "sizes", sizes, "at least two integers, the stores last"))
+    if sum(sizes) > MOST:
+        problems.append(problem("layers", "sizes", sizes, f"at most {MOST} locations in all"))
     if not is_range(sources, whole=True):
         problems.append(problem("layers", "sources", sources, "[low, high], two integers >= 1"))
     if problems:
@@ -89,7 +91,8 @@ def layers(
         for target in below:
             count = min(int(random.randint(sources[0], sources[1] + 1)), len(above))
             linked += [(above[place], target) for place in sorted(random.choice(len(above), count, replace=False))]
-        idle = [source for source in above if not any(source == used for used, _ in linked)]
+        used = {source for source, _ in linked}
+        idle = [source for source in above if source not in used]
         linked += [(source, below[random.randint(len(below))]) for source in idle]  # nobody ships nowhere
     upstream_names = [name for layer in names[:-1] for name in layer]
     nodes = _locations(upstream_names, names[-1], upstream, store, selling, random, problems)
@@ -112,6 +115,9 @@ def branches(
     problems: list[str],
 ) -> nx.DiGraph:
     """supplier -> head -> `branches` chains of `length` locations -> hub -> `stores` stores: it branches and merges."""
+    if branches * length > MOST:
+        problems.append(problem("branches", "length", length, f"at most {MOST} locations in all {branches} branches"))
+        return nx.DiGraph()
     chains = [[f"{chain}_{step:0{len(str(length - 1))}d}" for step in range(length)] for chain in numbered("chain", branches)]
     pairs = [("supplier", "head")] + [pair for chain in chains for pair in pairwise(["head", *chain, "hub"])]
     shops = numbered("store", stores)

@@ -12,12 +12,14 @@ import numpy as np
 
 from gnn_inventory.errors import nearest, problem
 
-__all__ = ["LARGEST", "in_plain_types", "is_range", "spread"]
+__all__ = ["LARGEST", "in_plain_types", "is_draw", "is_range", "spread"]
 
 LARGEST = 1e12
 """Of any number; beyond it sums in float32 lose units."""
 KINDS = ("uniform", "log_uniform", "integers")
 """Of draws over the members of a group."""
+DECIMALS = 15
+"""At the most: a number has no more."""
 _OTHERS = ("times", "over")
 """Ways in which a draw may go by another attribute."""
 _DRAW_KEYS = {*KINDS, "seed", "decimals", *_OTHERS}
@@ -52,10 +54,14 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
         One dictionary of plain values per member; a draw that is not well formed is left out of them.
     """
     members: list[dict[str, Any]] = [{} for _ in range(count)]
-    late = [key for key, value in template.items() if _is_draw(value) and any(other in value for other in _OTHERS)]
-    for key in [key for key in template if key not in late] + late:
+    late = [key for key, value in template.items() if is_draw(value) and any(other in value for other in _OTHERS)]
+    for key in [key for key in template if key not in late] + _in_order(late, template):
         value = template[key]
-        if _is_draw(value):
+        if key == "demand" and is_draw(value):
+            expected = "a distribution, such as {normal: {mean: 5, std: 2}}, whose values may be drawn"
+            problems.append(problem(where, key, in_plain_types(value), expected))
+            continue
+        if is_draw(value):
             columns: list[Any] = list(_draw(value, key, members, where, problems))
         elif isinstance(value, Mapping) and "per_scenario" not in value:
             columns = spread(value, count, f"{where}: {key}", problems)
@@ -71,6 +77,16 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
     return members
 
 
+def _in_order(late: list[str], template: Mapping[str, Any]) -> list[str]:
+    """Draws that go by other attributes, those that others of them go by first; as they stand where that is a circle."""
+    ready: list[str] = []
+    while len(ready) < len(late):
+        waiting = [key for key in late if key not in ready]
+        free = [key for key in waiting if not any(template[key].get(other) in waiting for other in _OTHERS)]
+        ready.append((free or waiting)[0])
+    return ready
+
+
 def is_range(bounds: object, whole: bool) -> bool:
     """Whether these are two numbers, or two integers, [low, high]."""
     number = int if whole else int | float
@@ -82,7 +98,8 @@ def is_range(bounds: object, whole: bool) -> bool:
     )
 
 
-def _is_draw(value: object) -> bool:
+def is_draw(value: object) -> bool:
+    """Whether a value is drawn for each member of a group."""
     return isinstance(value, Mapping) and any(kind in value for kind in KINDS)
 
 
@@ -105,8 +122,8 @@ def _draw(
         problems.append(
             problem(where, f"{key}.seed", seed, "an integer from 0 to 4294967295, so that the instance is the same again")
         )
-    if decimals is not None and (not isinstance(decimals, int) or isinstance(decimals, bool) or decimals < 0):
-        problems.append(problem(where, f"{key}.decimals", decimals, "an integer >= 0"))
+    if decimals is not None and (not isinstance(decimals, int) or isinstance(decimals, bool) or not 0 <= decimals <= DECIMALS):
+        problems.append(problem(where, f"{key}.decimals", decimals, f"an integer from 0 to {DECIMALS}"))
     for other in [other for other in _OTHERS if draw.get(other) is not None]:
         if kind == "integers":
             problems.append(f"{where}: {key}: got {other} beside integers, which stay whole; expected uniform or log_uniform")

@@ -86,7 +86,7 @@ def read_willems(path: Path, part: str | None) -> dict[str, Any]:
         problems.append(f"{where}: stage '{SUPPLIER}': so is called here where goods enter; expected another name")
     if problems:
         raise InputError(problems)
-    return _mapping(stages, links, f"Willems (2008), chain {part}")
+    return {"name": f"chain_{part}", **_mapping(stages, links, f"Willems (2008), chain {part}")}
 
 
 def _mapping(stages: Mapping[str, Mapping[str, Any]], links: list[tuple[str, str]], source: str) -> dict[str, Any]:

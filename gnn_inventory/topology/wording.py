@@ -30,7 +30,15 @@ _EXPECTED = {
 
 def problems_of(error: ValidationError, model: type[BaseModel], where: str) -> list[str]:
     """A pydantic error in this library's words, one line per mistake."""
-    return [_line(item, model, where) for item in error.errors(include_url=False)]
+    return [line for item in error.errors(include_url=False) for line in _lines(item, model, where)]
+
+
+def _lines(item: Mapping[str, Any], model: type[BaseModel], where: str) -> list[str]:
+    """A mistake; of a rule between fields, which may find several, a line each."""
+    if item["type"] != "value_error":
+        return [_line(item, model, where)]
+    texts = str(item["ctx"]["error"]).splitlines()
+    return [_line({**item, "ctx": {"error": text}}, model, where) for text in texts]
 
 
 def _line(item: Mapping[str, Any], model: type[BaseModel], where: str) -> str:

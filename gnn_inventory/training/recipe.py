@@ -91,8 +91,11 @@ class Recipe:
         return f"cost per store{weighted}{risk}"
 
     def on(self, mapping: Mapping[str, Any], **changes: Any) -> "Recipe":
-        """The same recipe for the one network of a mapping, and other `changes`."""
-        return replace(self, mapping=mapping, networks=None, **changes)
+        """The same recipe for the one network of a mapping, and other `changes`; what is for panels alone goes where none is."""
+        found = replace(self, mapping=mapping, networks=None, **changes)
+        if found.demand is None:
+            found = replace(found, training=found.training.model_copy(update={"random_start": False}))
+        return found
 
     def without_device(self) -> str:
         """What makes one recipe differ from another: all of it but the device, and but what stands once under an anchor."""

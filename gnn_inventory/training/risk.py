@@ -3,8 +3,8 @@
 Rockafellar and Uryasev (2000): CVaR_a(X) = min over c of c + E[(X - c)+] / (1 - a); the threshold c that attains the minimum is
 the a-quantile of X, the value at risk. On a batch that minimum is exact: its threshold is the batch's quantile, and what is left is
 a weighted mean of the scenarios' costs. So training needs no threshold of its own, with a learning rate and a scale, and none that
-lags behind the policy until no scenario is above it and the gradient is dead. The price is a bias of the order of 1 / B: a batch's
-own worst scenarios look a little worse than they are, less so the more of them there are.
+lags behind the policy until no scenario is above it and the gradient is dead. The price is a bias of the order of 1 / B: the minimum
+over c fits the batch, so what it finds is at most the true value in the mean, a little too good, less so the more scenarios there are.
 """
 
 import math
@@ -42,7 +42,7 @@ def tail_weights(costs: PerScenario, level: float) -> PerScenario:
 
 
 def conditional_value_at_risk(costs: PerScenario, level: float) -> float:
-    """The mean cost of the worst part 1 - level of the scenarios, CVaR, money.
+    """The mean cost of the worst part 1 - level of the scenarios, CVaR, money; of a sample, in the mean too low by the order of 1 / B.
 
     Args:
         costs: of equally likely scenarios [B], money.

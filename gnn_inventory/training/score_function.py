@@ -24,7 +24,7 @@ class Exploring(Policy):
     """A policy whose outputs are the means of normal distributions, from which what it asks for is drawn.
 
     Orders and, where the policy has a say in them, what locations keep for themselves get noise, since a gradient flows through
-    the likelihood of what is random alone; what suppliers and locations that ship nothing on want to keep changes nothing and gets none.
+    the likelihood of what is random alone; what suppliers and locations that ship nothing on want to keep changes nothing and gets no gradient.
 
     Args:
         policy: gives the means.

@@ -73,7 +73,7 @@ def train_recipe(
 
     Raises:
         UsageError: the folder exists (or with `resume` is no run folder, or another process trains it), the device is not there.
-        InputError: the checkpoint is of another recipe.
+        InputError: the checkpoint is of another recipe, or what `prepared` raises. TrainingError: the gradient is dead or has exploded.
     """
     if resume:
         before = folder.recipe()
