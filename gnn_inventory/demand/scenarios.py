@@ -118,7 +118,10 @@ class ScenarioSource(ABC):
 
 
 def generator(*key: int) -> torch.Generator:
-    """An explicit generator for a key of integers; different keys give independent streams (numpy's SeedSequence)."""
+    """An explicit generator for a key of integers; different keys give independent streams (numpy's SeedSequence).
+
+    torch's generator takes 32 bits of a seed: any two of n keys have the same stream with a chance of about n² / 2³³.
+    """
     words = np.random.SeedSequence(key).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
 
