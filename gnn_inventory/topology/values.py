@@ -12,7 +12,7 @@ import numpy as np
 
 from gnn_inventory.errors import nearest, problem
 
-__all__ = ["LARGEST", "in_plain_types", "is_draw", "is_range", "spread"]
+__all__ = ["LARGEST", "in_plain_types", "is_range", "spread"]
 
 LARGEST = 1e12
 """Of any number; beyond it sums in float32 lose units."""
@@ -54,14 +54,14 @@ def spread(template: Mapping[str, Any], count: int, where: str, problems: list[s
         One dictionary of plain values per member; a draw that is not well formed is left out of them.
     """
     members: list[dict[str, Any]] = [{} for _ in range(count)]
-    late = [key for key, value in template.items() if is_draw(value) and any(other in value for other in _OTHERS)]
+    late = [key for key, value in template.items() if _is_draw(value) and any(other in value for other in _OTHERS)]
     for key in [key for key in template if key not in late] + _in_order(late, template):
         value = template[key]
-        if key == "demand" and is_draw(value):
+        if key == "demand" and _is_draw(value):
             expected = "a distribution, such as {normal: {mean: 5, std: 2}}, whose values may be drawn"
             problems.append(problem(where, key, in_plain_types(value), expected))
             continue
-        if is_draw(value):
+        if _is_draw(value):
             columns: list[Any] = list(_draw(value, key, members, where, problems))
         elif isinstance(value, Mapping) and "per_scenario" not in value:
             columns = spread(value, count, f"{where}: {key}", problems)
@@ -98,7 +98,7 @@ def is_range(bounds: object, whole: bool) -> bool:
     )
 
 
-def is_draw(value: object) -> bool:
+def _is_draw(value: object) -> bool:
     """Whether a value is drawn for each member of a group."""
     return isinstance(value, Mapping) and any(kind in value for kind in KINDS)
 
