@@ -159,7 +159,9 @@ def print_backtest(found: "Backtest", output: Path | None) -> None:
         table.add_column(column, justify="left" if not column else "right")
     for line in found.lines:
         low, high = line.result.ci95
-        gap = "" if line.result.gap_percent is None else f"{line.result.gap_percent:.2f} %"
+        gap, between = "", line.result.gap_ci95
+        if line.result.gap_percent is not None and between is not None:
+            gap = f"{line.result.gap_percent:.2f} % ({between[0]:.2f} to {between[1]:.2f})"
         cost, interval = f"{line.result.cost_per_store:.4f}", f"{low:.4f} to {high:.4f}"
         table.add_row(line.name, cost, interval, f"{line.fill_rate:.2%}", f"{line.stock:.1f}", f"{line.ordered:.1f}", gap)
     console = _console(120)

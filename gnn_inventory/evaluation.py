@@ -34,6 +34,7 @@ __all__ = [
     "evaluate",
     "evaluate_on",
     "mean_costs",
+    "programme_bounds",
     "refuse_other_tests",
     "assessment_of",
 ]
@@ -143,7 +144,8 @@ def evaluate(
         raise InputError(f"evaluate: seed: got {seed}; expected an integer >= 0")
     parsed = parse_network(network)
     source = SyntheticDemand(parsed, seed, "test")
-    return evaluate_on(policy, parsed, source, scenarios, periods, warm_up, whole_units, programme=bound)
+    sizes = scenarios, periods, warm_up, whole_units
+    return evaluate_on(policy, parsed, source, *sizes, bounds=programme_bounds(source, *sizes) if bound else None)
 
 
 @torch.no_grad()
@@ -156,7 +158,7 @@ def evaluate_on(
     warm_up: int,
     whole_units: bool = False,
     on_chunk: Callable[[int], None] | None = None,
-    programme: bool = False,
+    bounds: Tensor | None = None,
 ) -> EvaluationResult:
     """What a policy costs on the scenarios of a source; chunks bound the memory.
 
@@ -165,23 +167,17 @@ def evaluate_on(
         network: where they happen.
         source: of the scenarios.
         on_chunk: called with the number of scenarios done.
-        programme: compute the lower bound by linear programme too; where theory gives no reference, the cost is held against it.
+        bounds: the lower bound of each scenario by linear programme, as `programme_bounds` gives it; where theory gives no
+            reference, the cost is held against it.
 
     Raises:
         InputError: nothing is left to count after the warm-up, or too few scenarios for an interval.
     """
-    if not 0 <= warm_up < periods or scenarios < 2:
-        raise InputError(
-            f"evaluation: got {scenarios} scenarios, {periods} periods, warm-up {warm_up}; "
-            "expected at least 2 scenarios and more periods than warm-up"
-        )
+    _refuse_sizes(source, scenarios, periods, warm_up)
     graph = source.graph
-    longest = CELLS // graph.nodes
-    if periods > longest:
-        raise InputError(f"evaluation: periods: got {periods}; expected at most {longest} for a network of this size")
     reference = reference_of(network, whole_units) if source.count is None else None
     total, over = torch.empty(scenarios, dtype=torch.float64), torch.empty(scenarios, dtype=torch.float64)
-    bound = torch.empty(scenarios, dtype=torch.float64)
+    bound = torch.empty(scenarios, dtype=torch.float64) if bounds is None else bounds
     with threads_for(torch.device("cpu")) as threads:
         for first, drawn in _chunks(source, scenarios, periods):
             rows = slice(first, first + len(drawn))
@@ -190,9 +186,7 @@ def evaluate_on(
                 return mean_costs(policy, graph, drawn[part], warm_up, whole_units)
 
             total[rows] = torch.cat(threads.map(cost_of, graph, len(drawn)))
-            if programme:
-                bound[rows] = programme_bound(graph, drawn, warm_up, whole_units)
-            elif source.count is not None:
+            if bounds is None and source.count is not None:
                 bound[rows] = perfect_information(graph, drawn, warm_up)
             if reference is not None:
                 twin = 0.0 if reference.twin is None else reference.twin(graph, drawn)[:, warm_up:].double().mean(1)
@@ -200,11 +194,10 @@ def evaluate_on(
             if on_chunk is not None:
                 on_chunk(len(drawn))
     below = None
-    if programme or source.count is not None:
-        value = float(bound.mean())
-        below = Reference("perfect_information", value, PERFECT_INFORMATION)
-        if programme:
-            below = Reference("lower_bound", value, LINEAR_PROGRAMME)
+    if bounds is not None:
+        below = Reference("lower_bound", float(bounds.mean()), LINEAR_PROGRAMME)
+    elif source.count is not None:
+        below = Reference("perfect_information", float(bound.mean()), PERFECT_INFORMATION)
     sampled = reference is None and below is not None
     if sampled:
         reference, below, over = below, None, total - bound
@@ -227,6 +220,46 @@ def evaluate_on(
         return result
     percent, between = relative_gap(over, bound if sampled else reference.value)
     return replace(result, gap_percent=percent, gap_ci95=between)
+
+
+def programme_bounds(
+    source: ScenarioSource,
+    scenarios: int,
+    periods: int,
+    warm_up: int,
+    whole_units: bool = False,
+    on_scenario: Callable[[int], None] | None = None,
+) -> Tensor:
+    """The lower bound of each scenario by linear programme with perfect information, the same for every policy [B].
+
+    Args:
+        source: of the scenarios.
+        scenarios, periods, warm_up, whole_units: as for `evaluate`.
+        on_scenario: called with the number of scenarios done.
+
+    Raises:
+        InputError: as `evaluate_on`. UsageError: without scipy.
+    """
+    _refuse_sizes(source, scenarios, periods, warm_up)
+    found = torch.empty(scenarios, dtype=torch.float64)
+    for first, drawn in _chunks(source, scenarios, periods):
+        for row in range(len(drawn)):
+            one = drawn[torch.tensor([row])]
+            found[first + row] = programme_bound(source.graph, one, warm_up, whole_units)[0]
+            if on_scenario is not None:
+                on_scenario(1)
+    return found
+
+
+def _refuse_sizes(source: ScenarioSource, scenarios: int, periods: int, warm_up: int) -> None:
+    if not 0 <= warm_up < periods or scenarios < 2:
+        raise InputError(
+            f"evaluation: got {scenarios} scenarios, {periods} periods, warm-up {warm_up}; "
+            "expected at least 2 scenarios and more periods than warm-up"
+        )
+    longest = CELLS // source.graph.nodes
+    if periods > longest:
+        raise InputError(f"evaluation: periods: got {periods}; expected at most {longest} for a network of this size")
 
 
 class Assessment(NamedTuple):

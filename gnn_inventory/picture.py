@@ -17,6 +17,8 @@ from gnn_inventory.topology.schema import Location, PerScenario, Supplier
 __all__ = ["draw_against_sizes", "draw_gaps", "draw_matrix", "draw_network", "draw_training"]
 
 FORMATS = (".svg", ".png", ".pdf")
+FAR = 100.0
+"""Percent: where a gap is larger, the axis is logarithmic beyond 1."""
 COLOURS = {"supplier": "#8d99ae", "location": "#e9c46a", "customers": "#2a9d8f"}
 
 
@@ -84,6 +86,8 @@ def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
                 gaps = [member["gap_percent"] for member in members]
                 errors = [max(high - gap, 0.0) for gap, (_, high) in zip(gaps, (m["gap_ci95"] for m in members), strict=True)]
                 axes.errorbar(gaps, places, xerr=errors, fmt="o", ms=2.5, lw=0.7, color="#2a9d8f", ecolor="#8d99ae")
+            if max(o["gap_percent"] for o in outcomes if o["problem"] == problem) > FAR:
+                axes.set_xscale("symlog", linthresh=1.0)  # else all others lie on one spot
             axes.set_yticks(range(len(rows[problem])), rows[problem], fontsize=7)
             axes.set_ylim(len(rows[problem]) - 0.4, -0.6)
             axes.axvline(0.0, color="#555555", lw=0.7)

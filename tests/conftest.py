@@ -72,7 +72,9 @@ def tiny(tmp_path: Path):
             torch.save(torch.randint(0, 50, (8, 21, 171), generator=random).float(), tmp_path / "sales.pt")
             settings.append(f"demand.panel={tmp_path / 'sales.pt'}")
         else:
-            length = 24 if "serial" in name else 12  # until something that was ordered upstream is with a customer
+            length = (
+                24 if "serial" in name or name == "any" else 12
+            )  # until something that was ordered upstream is with a customer
             settings += [f"training.periods={length}", "training.warm_up=2"]
         return load_recipe(name, [*settings, *changes])
 

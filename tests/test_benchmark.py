@@ -201,7 +201,14 @@ def test_a_row_holds_one_kind_of_reference_and_the_worst_of_its_instances():
     shared |= {"scenarios": 4, "recipe": "r", "machine": "m", "date": "2026-01-01", "gap_ci95": [0.0, 1.0]}
     known = [("best_known", 0.1, 2.0), ("best_known", 0.3, 4.0), ("optimum", 0.2, 9.0)]
     outcomes = [
-        {**shared, "instance": {"stores": place}, "gap_percent": gap, "cost_per_store": cost, "cost": 3 * cost}
+        {
+            **shared,
+            "instance": {"stores": place},
+            "gap_percent": gap,
+            "cost_per_store": cost,
+            "cost": 3 * cost,
+            "costs": f"{place}-0.npy",
+        }
         | {"reference": {"kind": kind, "value": 1.5 * cost}}
         for place, (kind, gap, cost) in enumerate(known)
     ]
@@ -210,6 +217,20 @@ def test_a_row_holds_one_kind_of_reference_and_the_worst_of_its_instances():
     assert best["mean gap %"] == 0.2  # of 0.1 and 0.3
     assert (best["reference per store"], optimum["reference per store"]) == (1.5, 4.5)  # half of the mean of 2 and 4, half of 9
     assert (optimum["over"], optimum["instances"], optimum["worst gap %"], optimum["cost per store"]) == ("optimum", 1, 0.2, 9.0)
+
+
+def test_every_training_counts_once_in_the_mean_time_however_alike():
+    """Three trainings, of 10, 10 and 100 seconds, the last tested on two instances: 40 on average."""
+    shared = {"problem": "p", "policy": "a", "settings": {}, "seed": 0, "training_scenarios": 8, "gap_percent": 1.0, "cost": 2.0}
+    shared |= {"scenarios": 4, "recipe": "r", "machine": "m", "date": "2026-01-01", "gap_ci95": [0.0, 1.0], "cost_per_store": 2.0}
+    shared |= {"reference": {"kind": "optimum", "value": 2.0}}
+    tested = [("first-0", 10.0), ("second-0", 10.0), ("third-0", 100.0), ("third-1", 100.0)]
+    outcomes = [
+        {**shared, "instance": {"place": place}, "training_seconds": seconds, "costs": f"{name}.npy"}
+        for place, (name, seconds) in enumerate(tested)
+    ]
+    (row,) = summarise(outcomes)
+    assert row["training seconds"] == 40
 
 
 def test_the_best_of_the_table_is_the_reference_where_theory_has_none(tmp_path):

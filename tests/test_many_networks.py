@@ -18,9 +18,11 @@ from gnn_inventory.topology.distribution import PAIRED, NetworkDistribution, _En
 from gnn_inventory.topology.families import build_family
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.topology.schema import Normal, Poisson
-from gnn_inventory.training.data import data_of
+from gnn_inventory.training.coverage import Coverage
+from gnn_inventory.training.data import data_of, training_networks
 from gnn_inventory.training.recipe import recipe_of
 from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.train import prepared
 
 STORE = {
     "holding_cost": {"uniform": [0.7, 1.3]},
@@ -314,15 +316,63 @@ def test_fewer_networks_in_a_step_than_families_leave_none_out(monkeypatch):
     mixture = recipe(networks=families, training=training)
     data, draw, drawn = data_of(mixture), NetworkDistribution.draw, []
 
-    def watched(self, *key):
-        drawn.append(draw(self, *key).name)
-        return draw(self, *key)
+    def watched(self, *key, number=None):
+        drawn.append(draw(self, *key, number=number).name)
+        return draw(self, *key, number=number)
 
     monkeypatch.setattr(NetworkDistribution, "draw", watched)
     assert len(list(data.batches(mixture.training, 0))) == 3
     assert sorted(drawn) == ["many: l", "many: l", "many: s", "many: s", "many: w", "many: w"]
     with pytest.raises(InputError, match=r"training\.dev_networks: got 2; expected at least 3, a network of each family"):
         recipe(networks=families, training={**training, "dev_networks": 2})
+
+
+def test_epochs_of_few_networks_leave_no_family_out():
+    """Two networks an epoch, of three families: the turn of the last comes in the second epoch, and coverage knows it by then."""
+    families = {"w": ONE_WAREHOUSE, "s": SERIAL, "six": {**SERIAL, "echelons": 6}}
+    short = {**TRAINING, "scenarios": 2, "batch": 2, "networks": 2, "dev_scenarios": 3, "periods": 20}
+    mixture = recipe(networks=families, training={**short, "epochs": 1})
+    places = [draw().name for epoch in range(3) for _, draw in training_networks(mixture.networks, mixture.training, epoch)]
+    assert places == ["many: w", "many: s", "many: six", "many: w", "many: s", "many: six"]
+    assert Coverage.of_recipe(mixture).ranges["depth"][1] <= 5
+    assert Coverage.of_recipe(recipe(networks=families, training=short)).ranges["depth"][1] == 6
+
+
+def test_weights_for_what_the_dev_networks_happen_to_lack():
+    """One network in twelve has a fixed cost, or two sources; three dev networks, all without."""
+    link = {"lead_time": 1, "fixed_cost": {"per_network": {"choice": [0.0] * 11 + [20.0]}}}
+    policy = prepared(recipe(networks={"s": {**SERIAL, "store_link": link}}))[0]
+    assert (policy.config["lumps"], policy.config["routes"]) == (1, 0)
+    layers = {
+        "family": "layers",
+        "sizes": [1, 3, 2],
+        "sources": {"per_network": {"choice": [[1, 1]] * 11 + [[2, 2]]}},
+        "upstream": {"holding_cost": 0.2},
+    }
+    layers |= {"store": STORE, "supplier_link": {"lead_time": 1}, "link": {"lead_time": 1}}
+    policy = prepared(recipe(networks={"l": layers}))[0]
+    assert (policy.config["lumps"], policy.config["routes"]) == (0, 1)
+
+
+def test_what_may_be_drawn_later_is_refused_before_anything_is_written(tmp_path):
+    """Lead times up to 9, of which the dev networks may have none; and chains from 3 to 6 long, whose first order takes 11 periods."""
+    far = {**SERIAL, "store_link": {"lead_time": {"per_network": {"choice": [1] * 9 + [9]}}}}
+    with pytest.raises(InputError, match="got a lead time of 9; its weights accept at most 4"):
+        gi.train_recipe(recipe(networks={"s": far}), RunFolder(tmp_path / "run"))
+    long = {**SERIAL, "echelons": {"per_network": {"integers": [3, 6]}}}
+    with pytest.raises(InputError, match=r"training\.periods: got 11; expected more than 11: what 'echelon0' of many: s orders"):
+        gi.train_recipe(recipe(networks={"s": long}, training={**TRAINING, "periods": 11}), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_values_of_two_long_choices_are_tried_in_all_pairs():
+    """A capacity of 5 and a minimum order of 9 do not go together: one pair of nine."""
+    link = {"lead_time": 1, "capacity": {"per_network": {"choice": [100.0, 5.0, 100.0]}}}
+    link["minimum_order"] = {"per_network": {"choice": [1.0, 2.0, 9.0]}}
+    with pytest.raises(InputError, match="minimum_order"):
+        NetworkDistribution({"s": {**SERIAL, "store_link": link}}, "many")
+    link["minimum_order"] = {"per_network": {"choice": [1.0, 2.0, 4.0]}}
+    NetworkDistribution({"s": {**SERIAL, "store_link": link}}, "many")
 
 
 def test_a_file_of_a_policy_that_is_tied_to_another_network_is_refused(tmp_path):

@@ -88,10 +88,29 @@ def test_a_decision_that_cannot_be_made_is_one_line():
             r"on_hand: got shape \[2, 5\]; expected \[B, 4\] on this network",
         ),
         ({"in_transit": torch.ones(2, 3, 9)}, r"in_transit: got shape \[2, 3, 9\]; expected \[B, 3, 2\]"),
-        ({"past_demand": torch.ones(2, 2, 4)}, r"past_demand: got 2 periods; expected at least 3, its window"),
+        (
+            {"past_demand": torch.ones(2, 2, 4)},
+            r"past_demand: got shape \[2, 2, 4\]; expected \[2, at least 3 \(its window\), 4\]",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             policy(graph, gi.Observation(**fitting | changes, calendar=torch.zeros(0)))
+    looks = gi.MessagePassing(width=4, window=3, slots=4, calendar=2)
+    with pytest.raises(InputError, match="calendar: got 0 columns; expected 2"):
+        looks(graph, gi.Observation(**fitting, calendar=torch.zeros(0)))
+
+
+def test_a_decision_without_statistics_of_demand_is_refused():
+    """A panel's network states none: the flow that everything is measured by would be 1, and an order for warehouses anything."""
+    network = gi.load_network("favorita_one_warehouse")
+    graph = gi.InventoryGraph.from_network(network)
+    none = torch.zeros(1, 0, graph.nodes)
+    seen = gi.Observation(torch.zeros(1, graph.nodes), torch.zeros(1, graph.links, graph.slots), none, torch.zeros(0))
+    with pytest.raises(InputError, match=r"got a network that states no demand.*expected known=Known"):
+        gi.MessagePassing(width=4)(graph, seen)
+    mean = graph.has_demand.to(torch.float32).unsqueeze(0) * 4.0
+    known = Known(graph.parameters(), mean, mean / 2, *graph.flows(mean))
+    assert bool(gi.MessagePassing(width=4)(graph, seen, known).orders.isfinite().all())
 
 
 def test_a_union_of_graphs_gives_the_orders_of_each():
@@ -269,6 +288,7 @@ def test_a_faster_link_counts_only_what_arrives_in_time():
 
     on_time, too_late = orders(10.0, 15.0), orders(0.0, 25.0)  # the same position: slow asks for the same
     assert on_time[slow] == pytest.approx(too_late[slow])
+    assert on_time[fast] == pytest.approx(on_time[slow])  # the 15 units that are late are what those 3 periods need
     # a mean demand of 15 falls in the 3 periods between: 15 late units are as expected, 25 are 10 too many
     assert too_late[fast] - on_time[fast] == pytest.approx(10.0 / 2, rel=0.05)  # each link has half of the flow
 

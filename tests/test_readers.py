@@ -182,6 +182,17 @@ def test_lines_of_commas_alone_are_left_out(tmp_path):
             GRAPHML.format(nodes='<node id="1"/><node id="2"/>', links='<edge source="1" target="2"/>' * 2),
             "got MultiDiGraph .'1' -> '2' stands twice.; expected a directed graph",
         ),
+        (
+            "a.graphml",
+            GRAPHML.format(nodes='<node id="1"/>', links="").replace("</graphml>", '<graph edgedefault="directed"/></graphml>'),
+            "a.graphml: holds 2 graphs; expected one",
+        ),
+        (
+            "a.json",
+            '{"directed": true, "demand": {"correlation": 0.9}, "nodes": [], "edges": []}',
+            "a.json: demand: got a key that",
+        ),
+        ("a.json", '{"directed": true, "nodes": [], "edges": [], "links": []}', "a.json: links: got a key that is not known"),
         ("nodes.csv", "name\na\n", "is one table; expected a folder that holds nodes.csv and links.csv"),
         ("a.json", '{"directed": false, "nodes": [{"id": "a"}], "edges": []}', "got Graph; expected a directed graph"),
     ],

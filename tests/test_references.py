@@ -491,6 +491,78 @@ def test_no_reference_where_there_is_nothing_to_optimise():
     assert reference_of(parse_network(network)) is None
 
 
+@pytest.mark.parametrize("underage", [4.0, 9.0, 19.0, 39.0, 199.0])
+def test_the_optimum_of_normal_demand_is_within_its_error_of_the_closed_form(underage):
+    """Demand that is surely positive, clipped or not, over two periods: (h + p) phi(z) sqrt(2) sd."""
+    normal, network = statistics.NormalDist(), gi.one_store(link={"lead_time": 1})
+    expected = (1 + underage) * normal.pdf(normal.inv_cdf(underage / (1 + underage))) * 2**0.5 * 10.0
+    for clip in (True, False):
+        network.nodes["store"].update(underage_cost=underage, demand={"normal": {"mean": 100.0, "std": 10.0, "clip": clip}})
+        found = reference_of(parse_network(network))
+        assert abs(found.value - expected) < found.error < 2e-4 * expected
+    network.nodes["store"]["demand"]["normal"]["mean"] = 20.0
+    assert reference_of(parse_network(network)) is None  # one period in fifty would bring goods back
+
+
+def test_what_is_sold_and_bought_moves_the_optimum_of_backlogged_demand_by_a_constant():
+    """All demand is met in the end, 5 a period: bought for 2, sold for 7."""
+    demand = {"poisson": {"mean": 5.0}}
+    for fixed_cost in (0.0, 64.0):
+        plain, traded = (
+            gi.one_store(
+                store={"holding_cost": 1.0, "underage_cost": 9.0, "unmet_demand": "backlogged", "demand": demand},
+                link={"lead_time": 2, "fixed_cost": fixed_cost},
+            )
+            for _ in range(2)
+        )
+        traded.nodes["store"]["price"], traded.edges["supplier", "store"]["unit_cost"] = 7.0, 2.0
+        first, second = reference_of(plain), reference_of(traded)
+        assert second.value - first.value == pytest.approx(-25.0, rel=1e-9)
+        assert second.levels == first.levels
+
+
+def test_what_is_sold_and_bought_is_a_part_of_what_a_lost_sale_costs():
+    """Bought for 2, sold for 7, 1 for each customer sent away: a sale that is lost costs 6, and 5 units a period would earn 25."""
+    network = lost_network({"underage_cost": 1.0, "lead_time": 3})
+    network.nodes["store"]["price"], network.edges["supplier", "store"]["unit_cost"] = 7.0, 2.0
+    found = reference_of(network, whole_units=True)
+    assert found.value == pytest.approx(optimum(LostSales(1.0, 6.0, 3, poisson(5.0))).cost - 25.0, rel=1e-6)
+    source = SyntheticDemand(parse_network(network), 0, "test")
+    simulated = found.twin(source.graph, source.sample(0, 512, 400))[:, 100:].double().mean(1)
+    assert abs(float(simulated.mean()) - found.value) < 3 * float(simulated.std()) / 512**0.5
+    network.edges["supplier", "store"]["unit_cost"] = 8.0
+    assert reference_of(network, whole_units=True) is None  # every sale would cost more than to send the customer away
+
+
+def cost_of_capped(level, cap, chances, underage):
+    """Of a store with lost sales and lead time 2, from the distribution of what is on hand and on its way, period after period."""
+    states = {(level, 0): 1.0}
+    for _ in range(600):
+        after, cost = {}, 0.0
+        for (on_hand, coming), weight in states.items():
+            order = max(min(level - on_hand - coming, cap), 0)
+            for demand, chance in chances.items():
+                left = max(on_hand - demand, 0)
+                cost += weight * chance * (left + underage * max(demand - on_hand, 0))
+                after[left + coming, order] = after.get((left + coming, order), 0.0) + weight * chance
+        states = {state: (weight + states.get(state, 0.0)) / 2 for state, weight in after.items()}  # no period
+        total = sum(states.values())
+        states = {state: weight / total for state, weight in states.items() if weight > 1e-12}
+    return cost
+
+
+def test_the_best_capped_base_stock_of_all_pairs():
+    """Nothing or four units: a chain of better neighbours may end before the best pair."""
+    chances, underage = {0: 0.5, 4: 0.5}, 2.0
+    costs = {(level, cap): cost_of_capped(level, cap, chances, underage) for level in range(1, 13) for cap in range(1, level + 1)}
+    problem = LostSales(1.0, underage, 2, np.array([0.5, 0.0, 0.0, 0.0, 0.5]))
+    level, cap, cost = best_capped_base_stock(problem)
+    assert cost == pytest.approx(min(costs.values()), rel=1e-5)
+    assert costs[level, cap] == pytest.approx(cost, rel=1e-5)
+    lumpy = LostSales(1.0, underage, 2, np.array([0.5, *[0.0] * 8, 0.5]))
+    assert best_capped_base_stock(lumpy)[2] <= best_base_stock(lumpy)[1] == pytest.approx(6.75, rel=1e-6)
+
+
 def test_a_graph_made_in_python_has_its_reference():
     assert gi.reference_of(gi.serial()) == reference_of(parse_network(gi.serial()))
 

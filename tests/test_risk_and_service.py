@@ -123,7 +123,7 @@ def test_goods_that_come_back_are_not_served():
             "holding_cost": 1.0,
             "underage_cost": 9.0,
             "unmet_demand": "lost",
-            "demand": {"normal": {"mean": -1.0, "std": 0.0}},
+            "demand": {"normal": {"mean": -1.0, "std": 0.0, "clip": False}},
         }
     )
     source = SyntheticDemand(parse_network(network), 0, "test")

@@ -175,6 +175,30 @@ def test_an_exploding_gradient_is_reported():
         gi.train(policy, gi.one_warehouse(), gi.Training(scenarios=8, batch=8, epochs=1))
 
 
+def test_a_step_whose_gradient_is_not_finite_is_left_out_and_said(monkeypatch):
+    """Two of forty steps may be: the weights are then those of the others; with a third the training ends."""
+    real, calls = gradient, []
+
+    def poisoned(policy, *args, **kwargs):
+        calls.append(1)
+        step = real(policy, *args, **kwargs)
+        if len(calls) in bad:
+            next(policy.parameters()).grad.fill_(float("nan"))
+        return step
+
+    monkeypatch.setattr("gnn_inventory.training.hdpo.gradient", poisoned)
+    settings = gi.Training(scenarios=40, batch=1, epochs=1, periods=12, warm_up=4, dev_scenarios=4, dev_periods=12, dev_warm_up=4)
+    bad = [3, 20]
+    result = gi.train(gi.MessagePassing(width=4), gi.one_warehouse(stores=2), settings)
+    assert result.metrics[0]["skipped_steps"] == 2
+    assert all(bool(value.isfinite().all()) for value in result.policy.parameters())
+    calls.clear()
+    bad = [3, 20, 21]
+    with pytest.raises(TrainingError, match=r"epoch 1: the gradient exploded"):
+        gi.train(gi.MessagePassing(width=4), gi.one_warehouse(stores=2), settings)
+    assert len(calls) == 21
+
+
 def test_early_stopping_ends_before_the_last_epoch(quick, tmp_path):
     changes = [*RESTLESS, "training.epochs=50", "training.early_stopping=2"]
     result = gi.train_recipe(gi.load_recipe(quick, changes), RunFolder(tmp_path / "run"))

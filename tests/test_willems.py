@@ -54,6 +54,10 @@ def test_a_chain_is_cut_where_it_assembles(tmp_path):
     ("change", "message"),
     [
         ({"columns": [name.replace("stageTime", "time") for name in COLUMNS]}, r"sheet '07_SD': column 'stageTime': missing"),
+        (
+            {"stages": [*STAGES, [None, 1.0, "Retail", 50.0, 5.0, 0.9, 2.0]]},
+            r"sheet '07_SD', row 8: got nothing in the first column",
+        ),
         ({"links": [*LINKS, ["Dist", "Retail_9"]]}, r"link to or from 'Retail_9': no such stage"),
         ({"links": [*LINKS, ["Dist", "Manuf"]]}, r"links go in a circle \((Manuf -> Dist|Dist -> Manuf)\)"),
         ({"links": [*LINKS, ["Dist", "Dist"]]}, r"links go in a circle \(Dist\)"),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gnn_inventory.errors import InputError, UsageError
+from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.files import holds_anything, replace_file, write_text
 from gnn_inventory.policies.base import Oracle, Policy
@@ -114,6 +115,9 @@ class Results:
             mapping: of the network.
             asked: how many scenarios and periods; a panel has its own.
             about: what the outcome says of the training.
+
+        Raises:
+            TrainingError: its cost is not finite.
         """
         network = build_network(mapping)
         parsed = parse_network(network)
@@ -125,6 +129,10 @@ class Results:
             scenarios, periods, warm_up = min(source.count, scenarios), source.periods, recipe.demand.windows.warm_up
         evaluated = evaluate_on(policy, parsed, source, scenarios, periods, warm_up, asked.whole_units)
         assert evaluated.per_scenario is not None
+        if not math.isfinite(evaluated.cost):
+            raise TrainingError(
+                f"{recipe.name} on {parsed.name}: costs {evaluated.cost:g}: the policy has left all bounds; train it anew"
+            )
         costs = io.BytesIO()
         np.save(costs, evaluated.per_scenario.numpy(), allow_pickle=False)
         replace_file(self.costs / f"{name}.npy", costs.getvalue())
@@ -137,11 +145,21 @@ class Results:
             "counted_periods": periods - warm_up,
             "costs": f"{name}.npy",
             "date": datetime.now(UTC).date().isoformat(),
-            "machine": f"{platform.machine()}, torch on {torch.get_num_threads()} of {os.cpu_count()} cores",
+            "machine": f"{_processor()}, torch {torch.__version__} on {torch.get_num_threads()} of {os.cpu_count()} cores",
         }
 
     def _cell_file(self, cell: str) -> Path:
         return self.path / "cells" / f"{cell}.json"
+
+
+def _processor() -> str:
+    """What the machine calls its processor; its architecture where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _content(file: Path) -> Any:

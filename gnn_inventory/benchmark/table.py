@@ -72,7 +72,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     rows = []
     for (problem, policy, settings, kind), members in sorted(groups.items()):
         worst = max(members, key=lambda member: (member["gap_percent"] or 0.0, member["cost_per_store"]))
-        trainings = {(member["seed"], member["training_seconds"]) for member in members}
+        trainings = {Path(member["costs"]).stem.rpartition("-")[0]: member["training_seconds"] for member in members}
         low, high = worst["gap_ci95"] or (None, None)
         known = worst["gap_percent"] is not None
         per_store = [member["reference"]["value"] / _stores(member) for member in members if known]
@@ -92,7 +92,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
                 "high": rounded(high),
                 "mean gap %": rounded(float(np.mean([member["gap_percent"] for member in members])) if known else None),
                 "over": kind.replace("_", " "),
-                "training seconds": round(float(np.mean([seconds for _, seconds in trainings]))),
+                "training seconds": round(float(np.mean([*trainings.values()]))),
                 "test scenarios": worst["scenarios"],
                 "recipe": worst["recipe"],
                 "machine": worst["machine"],
@@ -179,8 +179,13 @@ def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path
     )
     write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full, "left": [cell.folder for cell in left]}, indent=1))
     if any(outcome["gap_percent"] is not None for outcome in full):
-        draw_gaps(full, folder / "gaps.svg")
+        draw_gaps([{**outcome, "policy": _contender(outcome)} for outcome in full], folder / "gaps.svg")
     return rows
+
+
+def _contender(outcome: Outcome) -> str:
+    """A policy and the settings that tell it from others of its kind."""
+    return ", ".join(filter(None, [outcome["policy"], _words(outcome["settings"])]))
 
 
 def _stores(outcome: Outcome) -> float:

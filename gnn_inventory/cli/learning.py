@@ -55,6 +55,9 @@ def train(
         return
     asked = loaded.training
     print(f"{output}: best dev {loaded.unit} {result.dev_cost:.4f} after {len(result.metrics)} epochs")
+    skipped = sum(line.get("skipped_steps", 0) for line in result.metrics)
+    if skipped:
+        print(f"{skipped} steps left out, whose gradient was not finite: a smaller training.learning_rate may do better")
     if result.fill_rate is not None and asked.fill_rate is not None:
         missed = shortfall(asked, result.fill_rate) > 0
         hint = ": not reached; train longer, or raise training.multiplier_rate" if missed else ""
@@ -80,12 +83,12 @@ def evaluate(
     oracle: Annotated[bool, typer.Option("--just-in-time", help="Add the oracle that sees the future.")] = False,
     bound: Annotated[
         bool,
-        typer.Option("--bound", help="Add a lower bound by linear programme: about a second per scenario, see --scenarios."),
+        typer.Option("--bound", help="Add a lower bound by linear programme: one to four seconds per scenario, see --scenarios."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object (a list for several policies).")] = False,
 ) -> None:
     """Evaluate trained policies on fresh scenarios, beside each other."""
-    from gnn_inventory.evaluation import assessment_of, evaluate_on, refuse_other_tests
+    from gnn_inventory.evaluation import assessment_of, evaluate_on, programme_bounds, refuse_other_tests
     from gnn_inventory.policies import ORACLES
     from gnn_inventory.topology.catalogue import load_network
     from gnn_inventory.training.run_folder import RunFolder
@@ -106,12 +109,15 @@ def evaluate(
         raise InputError("evaluate: the runs were trained on different networks; name one for all: --network NETWORK")
     refuse_other_tests([str(run) for run in runs], recipes)
     tested, whole = assessment_of(first, other, scenarios, periods, warm_up, seed), first.evaluation.whole_units
-    results = []
-    with progress_bar(tested.scenarios * len(policies), "evaluating", silent=as_json) as (_, advance, describe):
+    results, bounds = [], None
+    sizes = tested.scenarios, tested.periods, tested.warm_up, whole
+    with progress_bar(tested.scenarios * (len(policies) + bound), "evaluating", silent=as_json) as (_, advance, describe):
+        if bound:
+            describe("lower bound")
+            bounds = programme_bounds(tested.source, *sizes, advance)
         for name, policy in zip(names, policies, strict=True):
             describe(name)
-            sizes = tested.scenarios, tested.periods, tested.warm_up
-            results.append(evaluate_on(policy, tested.network, tested.source, *sizes, whole, advance, bound))
+            results.append(evaluate_on(policy, tested.network, tested.source, *sizes, advance, bounds))
     if as_json:
         objects = [result.to_json() for result in results]
         print(json.dumps(objects[0] if len(objects) == 1 else objects))

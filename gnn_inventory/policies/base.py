@@ -158,7 +158,7 @@ class Policy(nn.Module, ABC):
             known: costs, lead times and statistics of demand; what the network states where None.
 
         Raises:
-            InputError: no graph, or an observation of another network or with too short a past.
+            InputError: no graph, an observation of another network or with too short a past, or no statistics of demand.
             UnsupportedNetworkError: the policy cannot serve this network.
         """
         if not isinstance(graph, InventoryGraph):
@@ -169,12 +169,28 @@ class Policy(nn.Module, ABC):
             ("in_transit", observation.in_transit, (graph.links, graph.slots)),
         ):
             if value.shape[1:] != expected_shape:
-                got, expected = list(value.shape), ", ".join(str(size) for size in expected_shape)
-                raise InputError(f"policy: observation: {name}: got shape {got}; expected [B, {expected}] on this network")
-        past = observation.past_demand.shape[1]
-        if past < self.window:
-            raise InputError(f"policy: observation: past_demand: got {past} periods; expected at least {self.window}, its window")
-        return self.start(graph, known or Known.stated(graph))(observation)
+                expected = ", ".join(str(axis) for axis in expected_shape)
+                raise InputError(
+                    f"policy: observation: {name}: got shape {list(value.shape)}; expected [B, {expected}] on this network"
+                )
+        size, past = observation.on_hand.shape[0], list(observation.past_demand.shape)
+        if observation.in_transit.shape[0] != size:
+            got = f"{observation.in_transit.shape[0]} scenarios in in_transit, {size} in on_hand"
+            raise InputError(f"policy: observation: got {got}; expected as many")
+        if self.window and (past[0] != size or past[2] != graph.nodes or past[1] < self.window):
+            expected = f"[{size}, at least {self.window} (its window), {graph.nodes}]"
+            raise InputError(f"policy: observation: past_demand: got shape {past}; expected {expected}")
+        if self.calendar and len(observation.calendar) != self.calendar:
+            got = f"got {len(observation.calendar)} columns"
+            raise InputError(f"policy: observation: calendar: {got}; expected {self.calendar}, those it was trained with")
+        if known is None:
+            known = Known.stated(graph)
+            if not self.window and not self.places and not bool((known.mean_demand != 0).any() | (known.std_demand != 0).any()):
+                raise InputError(
+                    "policy: got a network that states no demand, as one with a panel of sales does; expected known=Known(...) with its "
+                    "mean and deviation, or a policy with a window"
+                )
+        return self.start(graph, known)(observation)
 
 
 class Oracle(ABC):

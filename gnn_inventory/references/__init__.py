@@ -55,29 +55,35 @@ def reference_of(network: nx.DiGraph | Network, whole_units: bool = False) -> Re
     """
     network = network if isinstance(network, Network) else parse_network(network)
     locations = [node for node in network.nodes.values() if isinstance(node, Location)]
-    if not shared_only(network) or any(node.price != 0 for node in locations):
+    if not shared_only(network):
         return None
-    bought = any(link.unit_cost != 0 for link in network.links.values())
     if any(link.fixed_cost != 0 for link in network.links.values()):
-        return None if bought else fixed_cost_optimum(network)
+        return fixed_cost_optimum(network)
     if any(node.unmet_demand == "lost" for node in locations):
-        return _lost_sales_optimum(network) if whole_units and not bought else None
+        return _lost_sales_optimum(network) if whole_units else None
     found = serial_optimum(network)
     if found is not None and whole_units and any(isinstance(node.distribution, Normal) for node in locations):
         return replace(found, kind="lower_bound", source=f"{found.source}, orders of any size")
-    return found or (None if bought else transshipment_bound(network))
+    free = all(link.unit_cost == 0 for link in network.links.values()) and all(node.price == 0 for node in locations)
+    return found or (transshipment_bound(network) if free else None)
 
 
 def _lost_sales_optimum(network: Network) -> Reference | None:
-    """The optimum of one location with lost sales, discrete demand and whole orders, where its states can be enumerated."""
+    """The optimum of one location with lost sales, discrete demand and whole orders, where its states can be enumerated.
+
+    What is sold is bought, so a lost sale costs p, the price less what the unit would have cost, and all demand costs its purchase less
+    its price.
+    """
     chain = chain_of(network)
     if chain is None or len(chain) > 1 or cumulative(network.location(chain[0]).distribution) is None:
         return None
     store = network.location(chain[0])
-    holding, underage = number(store.holding_cost), number(store.underage_cost)
-    if holding == 0 or underage == 0 or float(np.prod(moments(store))) == 0:
-        return None  # nothing costs anything, or nothing is uncertain
-    lead_time = int(number(link_into(network, chain[0]).lead_time))
+    link = link_into(network, chain[0])
+    mean, std = moments(store)
+    holding, margin = number(store.holding_cost), number(store.price) - number(link.unit_cost)
+    underage, lead_time = number(store.underage_cost) + margin, int(number(link.lead_time))
+    if holding == 0 or underage <= 0 or mean == 0 or std == 0:
+        return None  # nothing costs anything, nothing is worth selling, or nothing is uncertain
     problem = LostSales(holding, underage, lead_time, demand_grid(store, 1)[1])
     orders = problem.newsvendor_level(1) + 4
     if (
@@ -90,4 +96,4 @@ def _lost_sales_optimum(network: Network) -> Reference | None:
         return None
     source = "dynamic programme on the pipeline state, whole units (Zipkin 2008)"
     error = (found.high - found.low) / 2
-    return Reference("optimum", found.cost, source, error, twin=partial(table_costs, found.orders))
+    return Reference("optimum", found.cost - margin * mean, source, error, twin=partial(table_costs, found.orders))

@@ -17,7 +17,7 @@ from gnn_inventory.topology.network import Network
 from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson, Supplier
 from gnn_inventory.types import PerPeriod
 
-__all__ = ["chain_of", "serial_optimum"]
+__all__ = ["chain_of", "serial_optimum", "traded"]
 
 CELLS = 80
 """Cells of the grid per unit of standard deviation of normal demand."""
@@ -25,6 +25,8 @@ POINTS = 4_000_000
 """Most points of a grid."""
 FLAT = 1e-12
 """Of the largest cost on the grid: what is no difference. Of 1: what is no chance."""
+SURELY_POSITIVE = 6
+"""Standard deviations by which the mean of normal demand exceeds 0, where one period in 10^9 has less: clipped or not is then the same."""
 BELOW = 8
 """Points of the grid below 0."""
 
@@ -32,16 +34,19 @@ BELOW = 8
 def serial_optimum(network: Network) -> Reference | None:
     """The optimum of a backlogged serial network, of one or more locations; None where no echelon policy is optimal.
 
-    That is where stock costs less the closer it is to customers, or where demand may be negative. The error is estimated
-    by the change when the cells of the grid are made half as wide; whole units need no grid and have none.
+    That is where stock costs less the closer it is to customers, or where demand may well be negative. The error is estimated
+    by the change when the cells of the grid are made half as wide and what levels between its points might save; whole units need no
+    grid and have none.
     """
     chain = chain_of(network)
     if chain is None:
         return None
     holding = [0.0, *(number(network.location(name).holding_cost) for name in chain)]
     demand = network.location(chain[-1]).distribution
-    known = isinstance(demand, Poisson | NegativeBinomial) or (isinstance(demand, Normal) and demand.clip)
-    if not known or any(below < above for above, below in pairwise(holding)):
+    positive = isinstance(demand, Normal) and (demand.clip or demand.mean >= SURELY_POSITIVE * demand.std)
+    if not (isinstance(demand, Poisson | NegativeBinomial) or positive) or any(
+        below < above for above, below in pairwise(holding)
+    ):
         return None
     mean, std = moments(network.location(chain[-1]))
     if number(network.location(chain[-1]).underage_cost) == 0 or holding[-1] == 0 or mean == 0 or std == 0:
@@ -52,13 +57,14 @@ def serial_optimum(network: Network) -> Reference | None:
     found = clark_scarf(network, chain, CELLS)
     if found is None:
         return None
-    value, levels = found
-    bought = mean * sum(number(link.unit_cost) for link in network.links.values())  # whatever the policy, all demand is met
-    coarse = clark_scarf(network, chain, CELLS // 2) if isinstance(demand, Normal) else found
-    assert coarse is not None  # half as many points
-    error = abs(value - coarse[0])
+    value, levels, between = found
+    error = 0.0
+    if isinstance(demand, Normal):
+        coarse = clark_scarf(network, chain, CELLS // 2)
+        assert coarse is not None  # half as many points
+        error = abs(value - coarse[0]) + between
     source = "Clark and Scarf (1960), on a grid" if len(chain) > 1 else "base stock by numeric convolution (Arrow et al. 1951)"
-    return Reference("optimum", value + bought, source, error, levels, partial(_optimal_costs, levels))
+    return Reference("optimum", value + traded(network, mean), source, error, levels, partial(_optimal_costs, levels))
 
 
 @torch.no_grad()
@@ -68,9 +74,15 @@ def _optimal_costs(levels: dict[str, float], graph: InventoryGraph, scenarios: S
     return costs(policy, graph, scenarios)
 
 
-def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, dict[str, float]] | None:
-    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid; None where
-    that would have more than `POINTS` points.
+def traded(network: Network, mean: float) -> float:
+    """What the demand of a chain's customers, of this mean, costs to buy less what it is sold for: all of it is met, whatever the policy."""
+    bought = sum(number(link.unit_cost) for link in network.links.values())
+    return mean * (bought - sum(number(network.location(name).price) for name in network.customers))
+
+
+def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, dict[str, float], float] | None:
+    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid, and what levels between its
+    points might save, by a parabola through the best and its neighbours; None where the grid would have more than `POINTS` points.
 
     With echelon holding costs h_j (installation cost minus that of the location upstream), G_1 is built from the customer
     upwards: G_j(y) = E[h_j (y - D_{L_j + 1}) + penalty_j(y - D_{L_j})], its minimum is the level S_j, and what falls short
@@ -81,7 +93,7 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
     penalty and the holding cost of the customer's location times the chance that demand until goods are there exceeds y.
 
     Args:
-        network: serial, backlogged; unit costs are left out.
+        network: serial, backlogged; unit costs and prices are left out.
         chain: its locations, the customer's last.
         cells: grid cells per unit of demand's standard deviation.
     """
@@ -98,7 +110,7 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
     highest = int((exceeded > max(min(echelon) / backlog_cost, FLAT)).sum()) + 1
     position = np.arange(-BELOW, highest + 1) * step
     penalty = np.zeros_like(position)
-    levels, value, constant = {}, 0.0, 0.0
+    levels, value, constant, between = {}, 0.0, 0.0, 0.0
     for place in range(len(chain) - 1, -1, -1):
         above = holding[place - 1] if place else 0.0
         lead_time = lead_times[place]
@@ -111,11 +123,13 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
         best = int(np.argmax(cost <= cost.min() + FLAT * np.abs(cost).max()))  # the lowest, where any above costs the same
         levels[chain[place]] = float(position[best])
         value = float(cost[best])
+        around = cost[max(best - 1, 0) : best + 2]
+        between += max(float(around.max() - value), 0.0) / 4 if len(around) < 3 else float(around[0] + around[2] - 2 * value) / 8
         penalty = np.where(np.arange(len(position)) < best, cost - value, 0.0)
         constant += value
     # goods in transit to the next location are in the echelon of the ones above, but nobody is charged for them
     transit = sum(holding[place] * mean * lead_times[place + 1] for place in range(len(chain) - 1))
-    return constant - transit, levels
+    return constant - transit, levels, max(between, 0.0)
 
 
 def chain_of(network: Network) -> list[str] | None:

@@ -18,7 +18,7 @@ from gnn_inventory.demand.distributions import cumulative
 from gnn_inventory.demand.scenarios import Scenarios
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.reorder_point import ReorderPoint
-from gnn_inventory.references.backlogged import chain_of
+from gnn_inventory.references.backlogged import chain_of, traded
 from gnn_inventory.references.parameters import demand_grid, link_into, number, of_periods
 from gnn_inventory.references.reference import Reference
 from gnn_inventory.rollout import costs
@@ -139,6 +139,7 @@ def fixed_cost_optimum(network: Network) -> Reference | None:
         return None
     reorder, level, cost = FixedCost(holding, underage, number(link.fixed_cost), lead_time, probabilities).optimum()
     points, levels = {chain[0]: reorder + 0.5}, {chain[0]: float(level)}  # between two units: no rounding error decides
+    cost += traded(network, mean)
     return Reference("optimum", cost, SOURCE, levels=levels, twin=partial(_optimal_costs, points, levels))
 
 

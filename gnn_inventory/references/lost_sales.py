@@ -7,7 +7,7 @@ with L = 1 it is (x - D)+ + q. Zipkin (2008), Old and new methods for lost-sales
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
 
 import numpy as np
 
@@ -18,6 +18,10 @@ __all__ = ["LostSales", "Optimum", "best_base_stock", "best_capped_base_stock", 
 
 ITERATIONS = 100_000
 """Most of value iteration."""
+RARE = 1e-6
+"""A chance that does not matter."""
+FLAT = 1e-7
+"""Of a cost: what is no difference between a policy and the next."""
 Orders = Callable[[np.ndarray], np.ndarray]
 """Whole orders [n] of states [n, L]."""
 
@@ -178,20 +182,23 @@ def best_base_stock(problem: LostSales) -> tuple[int, float]:
 
 
 def best_capped_base_stock(problem: LostSales) -> tuple[int, int, float]:
-    """The best pair of level and cap on the order (Xin 2021), and its exact cost, by descent over neighbouring pairs."""
-    known: dict[tuple[int, int], float] = {}
+    """The best pair of level and cap on the order (Xin 2021), and its exact cost.
 
-    def cost(pair: tuple[int, int]) -> float:
-        level, cap = pair
-        if pair not in known:
-            known[pair] = stationary_cost(problem, lambda states: np.minimum(level - states.sum(1), cap), level)
-        return known[pair]
+    For each cap, from one that cuts next to no order (base stock orders what was sold) down to 1, the level is sought from that of the cap
+    before, up and down as long as costs fall by more than `FLAT` of them: with a cap below mean demand they may fall for ever, ever less.
+    """
+    level, _ = best_base_stock(problem)
+    best = level, max(level, 1), np.inf
+    largest = int(np.searchsorted(problem.probabilities.cumsum(), 1 - RARE))
+    for cap in range(max(largest, 1), 0, -1):
 
-    mean = float(np.arange(len(problem.probabilities)) @ problem.probabilities)
-    pair = problem.newsvendor_level(problem.lead_time + 1), int(np.ceil(mean)) + 1
-    while True:
-        near = [(pair[0] + a, pair[1] + b) for a, b in product((-1, 0, 1), repeat=2)]
-        best = min((candidate for candidate in near if candidate[0] >= 0 and candidate[1] > 0), key=cost)
-        if best == pair:
-            return *pair, cost(pair)
-        pair = best
+        @cache
+        def cost(level: int, cap: int = cap) -> float:
+            return stationary_cost(problem, lambda states: np.minimum(level - states.sum(1), cap), level)
+
+        for way in (-1, 1):
+            while level + way >= 0 and cost(level + way) < cost(level) * (1 - FLAT):
+                level += way
+        if cost(level) < best[2] * (1 - FLAT):
+            best = level, min(cap, max(level, 1)), cost(level)  # a cap above the level cuts nothing
+    return best

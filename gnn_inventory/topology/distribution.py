@@ -20,6 +20,8 @@ __all__ = ["NetworkDistribution"]
 KINDS = (*GROUP_KINDS, "choice")
 PAIRED = 10
 """Networks of each family, of values from the ends of their ranges, by which it is seen whether a distribution is valid."""
+MOST_PAIRED = 64
+"""Such networks of a family with several long choices: so many pairs of their values are tried, all of them where none has more than 7."""
 DRAWS = 64
 """Of one network, until its sizes fit each other."""
 AGAIN = 2
@@ -31,11 +33,12 @@ class _Ends:
     """Draws the low or high end of each range, in place of what lies between.
 
     Over `PAIRED` rows each pair of up to 126 ranges meets in all four pairs of ends: to each range belongs a set of half of the
-    rows that holds the first (Kleitman and Spencer 1973, Families of k-independent sets). Later rows are as these, but for choices.
+    rows that holds the first (Kleitman and Spencer 1973, Families of k-independent sets). Later rows are as these, but for choices: over n x n rows
+    two choices among n values meet in all pairs, where the number of choices between them has no divisor with n in common.
     """
 
     def __init__(self, row: int) -> None:
-        self._row, self._sets = row, combinations(range(1, PAIRED), PAIRED // 2 - 1)
+        self._row, self._sets, self._choices = row, combinations(range(1, PAIRED), PAIRED // 2 - 1), 0
 
     def _high(self) -> bool:
         chosen = next(self._sets, None)
@@ -47,7 +50,10 @@ class _Ends:
     def integers(self, low: int, high: int | None = None) -> int:
         """As numpy's generator, from low up to below high; of a choice among `low` values each in turn."""
         if high is None:
-            return int(self._high()) if low == 2 else self._row % low
+            if low == 2:
+                return int(self._high())
+            self._choices += 1
+            return (self._row + self._choices * (self._row // low)) % low
         return high - 1 if self._high() else low
 
     def uniform(self, low: float, high: float) -> float:
@@ -65,6 +71,9 @@ class NetworkDistribution:
         families: what the mixture calls it -> the mapping of the family.
         where: what errors call the mixture.
 
+    Attributes:
+        ends: networks of each family whose values stand at the ends of their ranges: what can serve these can serve all.
+
     Raises:
         InputError: a range is not well formed, or a network that was drawn is not valid, with every mistake.
     """
@@ -77,10 +86,12 @@ class NetworkDistribution:
                 problems.append(problem(where, f"networks.{name}", family, "a mapping with a family and its parameters"))
         if problems:
             raise InputError(problems)
+        self.ends: list[Network] = []
         for family in self.families:
-            for row in range(max(PAIRED, _longest_choice(self.families[family]))):
+            longest = _longest_choice(self.families[family])
+            for row in range(max(PAIRED, longest, min(longest**2, MOST_PAIRED))):
                 try:
-                    self._network(family, _Ends(row))
+                    self.ends.append(self._network(family, _Ends(row)))
                 except MisfitError:
                     continue  # sizes that do not fit each other are drawn anew
                 except InputError as error:
@@ -91,17 +102,22 @@ class NetworkDistribution:
         for number in range(len(self.families)):
             self.draw(0, number)
 
-    def draw(self, *key: int) -> Network:
-        """The network of a key of integers, the last of which is its number; the same key gives the same network.
+    def draw(self, *key: int, number: int | None = None) -> Network:
+        """The network of a key of integers; the same key gives the same network.
 
         Sizes that do not fit each other, such as fewer locations than levels, are drawn anew.
+
+        Args:
+            key: of its random numbers.
+            number: which decides its family; the last of the key where None.
 
         Raises:
             InputError: a network is not valid, or the sizes of none of `DRAWS` fit: with the mistakes of the last.
         """
+        family = (key[-1] if number is None else number) % len(self.families)
         for attempt in range(DRAWS):
             try:
-                return self._drawn(*key, *([attempt, AGAIN] if attempt else []), family=key[-1] % len(self.families))
+                return self._drawn(*key, *([attempt, AGAIN] if attempt else []), family=family)
             except MisfitError:
                 if attempt == DRAWS - 1:
                     raise

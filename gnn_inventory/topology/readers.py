@@ -74,6 +74,9 @@ def read_graphml(path: Path) -> dict[str, Any]:
     text = read_text(path)
     try:
         marked = list(ElementTree.fromstring(text).iter())
+        graphs = sum(element.tag.endswith("}graph") for element in marked)
+        if graphs > 1:
+            raise InputError(f"{path}: holds {graphs} graphs; expected one, in a file of its own")
         names = [str(element.get("id")) for element in marked if element.tag.endswith("}node")]
         pairs = [(str(e.get("source")), str(e.get("target"))) for e in marked if e.tag.endswith("}edge")]
         _refuse_twice(names, "node '{}'", path)
@@ -121,6 +124,10 @@ def read_json(path: Path, part: str | None = None) -> dict[str, Any]:
         if part is not None:
             raise UsageError(f"{path}#{part}: {path} holds one network; expected no '#{part}' after it")
         key = "edges" if "edges" in content else "links"
+        unknown = [other for other in content if other not in ("directed", "multigraph", "graph", "nodes", key)]
+        if unknown:
+            expected = "directed, multigraph, graph, nodes and edges (or links); what is of the whole network stands within graph"
+            raise InputError(f"{path}: {other}: got a key that is not known; expected {expected}" for other in unknown)
         names = [str(node["id"]) for node in content["nodes"]]
         pairs = [(str(link["source"]), str(link["target"])) for link in content[key]]
         _refuse_twice(names, "node '{}'", path)
@@ -225,6 +232,8 @@ def _value(text: str) -> Any:
     text = text.strip()
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
+    if "_" in text:  # which python would read as a number: 1_0
+        return text
     for kind in (int, float):
         try:
             return kind(text)

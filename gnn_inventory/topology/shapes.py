@@ -201,15 +201,16 @@ def random_acyclic(
     Args:
         locations: number of them, at least `depth`.
         depth: layers, the links on the longest path from the supplier.
-        sources: mean number of links into a location below the first layer, >= 1.
-        hubs: 0 = sources are chosen evenly; larger = more uneven. 1.7 gives the largest hub of 2000 locations in 10 layers a few hundred
-            links.
+        sources: mean number of links into a location below the first layer, from 1 to `locations`. Where fewer stand above a location
+            than are drawn for it, it has all of them: of 8 locations, 2 asked for come to 1.8 or 1.9.
+        hubs: 0 = sources are chosen evenly; larger = more uneven. 1.7 gives the largest hub of 2000 locations in 10 layers 40 to 80 links
+            with 1 source each, 400 to 900 with 2.
         supplier_link: attributes of the links into the first layer.
         link: attributes of all other links, target by target.
     """
     if locations < depth:
         problems.append(Misfit(problem("random_acyclic", "locations", locations, f"at least depth, {depth}")))
-    for key, value, least, most in (("sources", sources, 1, 1_000_000), ("hubs", hubs, 0, 10)):
+    for key, value, least, most in (("sources", sources, 1, max(locations, 2)), ("hubs", hubs, 0, 10)):
         if not least <= value <= most:
             problems.append(problem("random_acyclic", key, value, f"a number from {least} to {most}"))
     if problems:

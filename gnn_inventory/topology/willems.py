@@ -135,10 +135,17 @@ def _value(
 
 
 def _rows(cells: list[list[Any]], needed: Iterable[str], where: str, problems: list[str]) -> list[dict[str, Any]]:
-    """The rows of a sheet by the names in its first one; rows without a first cell are left out."""
+    """The rows of a sheet by the names in its first one; empty rows are left out, and those with something but no first cell are problems."""
     columns = [str(cell).strip() for cell in cells[0]] if cells else []
     problems += [f"{where}: column '{name}': missing; got columns {columns}" for name in needed if name not in columns]
-    return [dict(zip(columns, row, strict=False)) for row in cells[1:] if row and str(row[0]).strip()]
+    filled = [
+        (number, row) for number, row in enumerate(cells[1:], 2) if any(str(cell).strip() for cell in row if cell is not None)
+    ]
+    nameless = [number for number, row in filled if row[0] is None or not str(row[0]).strip()]
+    problems += [
+        f"{where}, row {number}: got nothing in the first column; expected a name there, or an empty row" for number in nameless
+    ]
+    return [dict(zip(columns, row, strict=False)) for number, row in filled if number not in nameless]
 
 
 def _twice(members: list[Any]) -> list[Any]:

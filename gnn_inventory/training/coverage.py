@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
 
-from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.topology.schema import NegativeBinomial, Normal, Panel, Poisson
+from gnn_inventory.training.data import training_networks
 from gnn_inventory.training.recipe import Recipe
 
 __all__ = ["Coverage", "longest_way", "sizes_of"]
@@ -53,6 +54,8 @@ class Coverage:
         graph = InventoryGraph.from_network(network)
         sells, held = graph.has_demand, graph.holding_cost.clamp_min(1e-9)
         ranges = {name: (float(size), float(size)) for name, size in sizes_of(graph).items()}
+        ranges["sources of a location"] = (float(graph.inbound.max()),) * 2
+        ranges["lead times from a supplier on"] = (float(longest_way(graph)),) * 2
         ranges["lead time"] = float(graph.lead_time.min()), float((graph.lead_time + graph.lead_time_span).max())
         deviations = (graph.std_demand / graph.mean_demand.clamp_min(0.0))[sells]  # infinite where demand deviates from none
         if not bool(deviations.isnan().all()):
@@ -112,10 +115,9 @@ class Coverage:
         """Of what a recipe trains on: its network, or the first of the networks that it draws."""
         if recipe.networks is None:
             return cls.of_network(recipe.network)
-        settings, found = recipe.training, []
-        for place in range(DRAWN):
-            found.append(cls.of_network(recipe.networks.draw(settings.seed, STREAMS["train"], 0, place)))
-        return cls.merged(found)
+        distribution, settings = recipe.networks, recipe.training
+        epochs = (training_networks(distribution, settings, epoch) for epoch in range(settings.epochs))
+        return cls.merged(cls.of_network(draw()) for _, draw in islice(chain.from_iterable(epochs), DRAWN))
 
     @classmethod
     def merged(cls, parts: Iterable["Coverage"]) -> "Coverage":

@@ -2,9 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ from gnn_inventory.training.recipe import Recipe, scenario_source
 from gnn_inventory.training.settings import Training
 from gnn_inventory.types import Float
 
-__all__ = ["Batch", "Data", "ManyNetworks", "OneNetwork", "data_of", "steps_per_epoch"]
+__all__ = ["Batch", "Data", "ManyNetworks", "OneNetwork", "data_of", "steps_per_epoch", "training_networks"]
 
 LEAST_DEVIATION = 0.05
 """Of demand, in means, where a network's money is put in units of its usual cost."""
@@ -141,20 +141,38 @@ class ManyNetworks(Data):
     def batches(self, settings: Training, epoch: int, processes: Processes = ALONE) -> Iterator[Batch]:
         each = max(1, settings.batch // settings.networks)
         processes.need(settings.networks, "training.networks")
-        for step in range(steps_per_epoch(self.size, settings.batch)):
-            first = step * settings.networks
-            keys = [(settings.seed, STREAMS["train"], epoch, first + number) for number in range(settings.networks)]
-            own = keys[processes.share]
-            drawn = _side_by_side([(self.networks.draw(*key), _seed(*key)) for key in own], "train", each, self.periods)
-            yield drawn._replace(share=len(own) / len(keys))
+        every = list(training_networks(self.networks, settings, epoch))
+        for first in range(0, len(every), settings.networks):
+            own = every[first : first + settings.networks][processes.share]
+            drawn = _side_by_side([(draw(), _seed(*key)) for key, draw in own], "train", each, self.periods)
+            yield drawn._replace(share=len(own) / settings.networks)
 
     def introduce(self, policy: Policy) -> None:
         policy.fit_to(self.dev.graph)
+        policy.fit_to(self.ends)
         if policy.places:
             raise UnsupportedNetworkError(
                 f"policy {policy_name(policy)}: its parameters belong to the locations of one network; a distribution of "
                 "networks needs a policy that belongs to none, such as message_passing"
             )
+
+    @cached_property
+    def ends(self) -> InventoryGraph:
+        """The networks at the ends of the distribution's ranges, side by side: what can serve these can serve all that are drawn."""
+        return InventoryGraph.union([InventoryGraph.from_network(network) for network in self.networks.ends])
+
+
+def training_networks(
+    distribution: NetworkDistribution, settings: Training, epoch: int
+) -> Iterator[tuple[tuple[int, ...], Callable[[], Network]]]:
+    """The key of each network that an epoch trains on, in order, and what draws it.
+
+    Families take turns over all epochs, not in each anew: else an epoch of few steps would never come to the last of them.
+    """
+    each = steps_per_epoch(settings.scenarios, settings.batch) * settings.networks
+    for place in range(each):
+        key = (settings.seed, STREAMS["train"], epoch, place)
+        yield key, partial(distribution.draw, *key, number=epoch * each + place)
 
 
 def _side_by_side(drawn: list[tuple[Network, int]], stream: str, scenarios: int, periods: int) -> Batch:

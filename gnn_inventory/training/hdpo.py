@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from gnn_inventory.errors import InputError, TrainingError
+from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.training.data import Data, ManyNetworks, OneNetwork, steps_per_epoch
 from gnn_inventory.training.gradient import gradient, newsvendor_weights
@@ -25,9 +26,12 @@ from gnn_inventory.training.processes import this_process
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Training
 from gnn_inventory.training.state import TrainingState
+from gnn_inventory.types import LinkValues
 
 __all__ = ["Result", "hdpo", "refuse_unfit"]
 
+SKIPPED = 20
+"""One step in so many may have a gradient that is not finite: such a step is left out, and said."""
 FEW = 5
 """Names that a message gives."""
 
@@ -150,19 +154,22 @@ def refuse_unfit(policy: Policy, data: Data, settings: Training) -> None:
     if any(value.requires_grad for value in policy.parameters()):
         Optimiser(policy, settings)  # which refuses what it cannot step
         if isinstance(data, OneNetwork):
-            _refuse_too_few_periods(data)
+            _refuse_too_few_periods(data.dev.graph, data.dev.scenarios.parameters.lead_time, data.periods)
+        elif isinstance(data, ManyNetworks):
+            for network in data.networks.ends:
+                graph = InventoryGraph.from_network(network)
+                _refuse_too_few_periods(graph, graph.lead_time.unsqueeze(0), data.periods, f" of {network.name}")
 
 
-def _refuse_too_few_periods(data: OneNetwork) -> None:
+def _refuse_too_few_periods(graph: InventoryGraph, lead_time: LinkValues, periods: int, whose: str = "") -> None:
     """Raise where no order of a location can be with a customer before the end: nothing would be learned there."""
-    graph = data.dev.graph
-    soonest = reach(graph, data.dev.scenarios.parameters.lead_time).amin(0)
+    soonest = reach(graph, lead_time).amin(0)
     of_node = soonest.new_zeros(graph.nodes).scatter_reduce(0, graph.target, soonest, "amin", include_self=False)
-    late = ((of_node >= data.periods) & of_node.isfinite()).nonzero().flatten().tolist()
+    late = ((of_node >= periods) & of_node.isfinite()).nonzero().flatten().tolist()
     if late:
         names = ", ".join(f"'{graph.labels[node]}'" for node in late[:FEW]) + (", ..." if len(late) > FEW else "")
         raise InputError(
-            f"training.periods: got {data.periods}; expected more than {of_node[late].max():g}: what {names} orders is not with a customer "
+            f"training.periods: got {periods}; expected more than {of_node[late].max():g}: what {names}{whose} orders is not with a customer "
             "sooner, and nothing would be learned there"
         )
 
@@ -177,14 +184,20 @@ def _epoch(
     """One pass over the scenarios; its metrics."""
     policy, settings = state.policy, state.settings
     began, largest, rate = time.perf_counter(), 0.0, state.learning_rate
-    train, steps, simulated = torch.zeros(1, dtype=torch.float64), 0, 0
+    train, steps, skipped, simulated = torch.zeros(1, dtype=torch.float64), 0, 0, 0
     policy.train()
     for batch in data.batches(settings, state.epoch, here.processes):
         own, rate = batch.to(here.device, getattr(torch, settings.dtype)), state.learning_rate
         step = gradient(policy, own, here, settings, data.warm_up, state.price, (state.epoch, state.step))
-        largest = max(largest, _checked_norm(policy, float(step.cost.mean()), settings, state.epoch))
-        state.advance(step.fill_rate)
-        train, steps, simulated = train + step.train, steps + 1, simulated + step.simulated_periods
+        simulated += step.simulated_periods
+        allowed = steps_per_epoch(data.size, settings.batch) // SKIPPED - skipped
+        norm = _checked_norm(policy, float(step.cost.mean()), settings, state.epoch, allowed)
+        if norm is None:
+            skipped += 1
+            state.leave_out()
+        else:
+            largest, train, steps = max(largest, norm), train + step.train, steps + 1
+            state.advance(step.fill_rate)
         if on_step is not None:
             on_step()
     judgement = judgement_of(state.kept)
@@ -206,6 +219,7 @@ def _epoch(
         "best_dev": state.best_dev,
         **service,
         "simulated_periods": int(all_periods),
+        "skipped_steps": skipped,
         "gradient_norm": largest,
         "learning_rate": rate,
         "seconds": round(time.perf_counter() - began, 3),
@@ -227,9 +241,15 @@ def _untrained(
     return Result(policy.cpu(), cost, [line], judgement.fill_rate)
 
 
-def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int) -> float:
-    """Clip the gradient; its norm before, which must be a positive, finite number."""
+def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int, allowed: int = 0) -> float | None:
+    """Clip the gradient; its norm before, a positive number; None where it is not finite and the step may be left out.
+
+    Among many networks one may be met on which a policy in the making lets orders and stocks swing ever more: its gradient says
+    nothing of the others. Where it stands alone, to leave it out costs a step; to stop would cost the training.
+    """
     norm = float(torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_clip))
+    if not math.isfinite(norm) and allowed > 0:
+        return None
     if not math.isfinite(cost) or not math.isfinite(norm):
         bad = [name for name, value in policy.named_parameters() if value.grad is not None and not value.grad.isfinite().all()]
         raise TrainingError(

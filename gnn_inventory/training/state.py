@@ -76,6 +76,10 @@ class TrainingState:
                 for mean, value in zip(self.kept.parameters(), self.policy.parameters(), strict=True):
                     mean.lerp_(value, 1 - decay)
 
+    def leave_out(self) -> None:
+        """Count a step that is not taken: the learning rate goes on as if it had been."""
+        self.step += 1
+
     def judge(self, judgement: Judgement) -> None:
         """Keep the weights as the best ones where no earlier ones came closer to the fill rate, then where they cost least on dev."""
         missing, before = (shortfall(self.settings, value) for value in (judgement.fill_rate, self.best_fill_rate))

@@ -14,10 +14,10 @@ from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.files import lock
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import POLICIES, make_policy, policy_name
-from gnn_inventory.policies.base import Policy
+from gnn_inventory.policies.base import Known, Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.data import Batch, Data, OneNetwork, data_of, steps_per_epoch
+from gnn_inventory.training.data import Batch, Data, ManyNetworks, OneNetwork, data_of, steps_per_epoch
 from gnn_inventory.training.hdpo import Result, hdpo, refuse_unfit
 from gnn_inventory.training.machine import choose_device
 from gnn_inventory.training.processes import this_process
@@ -112,6 +112,9 @@ def prepared(recipe: Recipe) -> tuple[Policy, Data]:
     dtype = next((value.dtype for value in policy.parameters()), torch.float32)  # of the file that it starts from
     one = data.dev._replace(scenarios=data.dev.scenarios[torch.arange(1)]).to(torch.device("cpu"), dtype)
     next(iter(periods(policy, one.graph, one.scenarios)))  # a policy that cannot serve this network says so here
+    if isinstance(data, ManyNetworks):
+        ends = data.ends.to_dtype(dtype)
+        policy.start(ends, Known.stated(ends))
     refuse_unfit(policy, data, recipe.training)
     return policy, data
 
