@@ -284,7 +284,11 @@ def test_what_lies_beyond_the_training_is_said():
     returns = beyond(lambda network: network.nodes["store_1"].update(demand={"normal": {"mean": 0.0, "std": 2.0, "clip": False}}))
     assert "demand that may be negative, never seen" in returns
     assert any(line.startswith("deviation of demand (in means)") and "to inf" in line for line in returns)
-    assert beyond(lambda network: None, stores=9) == ["stores 9, trained on 2 to 4", "degree 10, trained on 3 to 5"]
+    assert beyond(lambda network: None, stores=9) == [
+        "stores 9, trained on 2 to 4",
+        "degree 10, trained on 3 to 5",
+        "deviation of demand (in means) 0.25 to 0.463, trained on 0.258 to 0.488",
+    ]
 
 
 def test_prices_and_capacities_beyond_the_training_are_said():
