@@ -24,6 +24,8 @@ from gnn_inventory.training.gradient import gradient
 from gnn_inventory.training.horizon import costs_within
 from gnn_inventory.training.machine import Machine, Threads
 from gnn_inventory.training.processes import ALONE
+from gnn_inventory.training.service import next_price
+from gnn_inventory.trajectory import Trajectory
 
 ONE_THREAD = Machine(torch.device("cpu"), Threads(1), ALONE)
 SURE = {"holding_cost": 1.0, "underage_cost": 4.0, "demand": {"normal": {"mean": 2.0, "std": 0.0}}}
@@ -238,6 +240,59 @@ def test_the_optimum_of_whole_orders_is_shown_where_orders_are_whole():
     policy, sizes = gi.MessagePassing(width=4), {"scenarios": 4, "periods": 12, "warm_up": 2}
     assert gi.evaluate(policy, network, **sizes, whole_units=True).reference.kind == "optimum"
     assert gi.evaluate(policy, network, **sizes).reference is None
+
+
+def test_just_in_time_uses_what_is_there_first_and_the_cheaper_of_two_sources():
+    """L = 2, 3 on hand, 4 there a period later: the fourth period lacks 1, ordered in the second, all later ones 2."""
+    network = store(2, {"initial_in_transit": 4.0}, initial_stock=3.0)
+    graph, scenarios = drawn(network, 1, 6)
+    orders = [float(period.orders.sum()) for period in periods(gi.JustInTime(), graph, scenarios)]
+    assert orders == [0.0, 1.0, 2.0, 2.0, 2.0, 2.0]
+    network = store(1, {"unit_cost": 2.0})
+    network.add_node("another", kind="supplier")
+    network.add_edge("another", "store", lead_time=1, unit_cost=1.0)
+    graph, scenarios = drawn(network, 1, 3)
+    for period in periods(gi.JustInTime(), graph, scenarios):
+        assert dict(zip(graph.link_names, period.orders[0].tolist(), strict=True)) == {
+            "another -> store": 2.0,
+            "supplier -> store": 0.0,
+        }
+
+
+def test_bullwhip_and_fill_rate_of_a_warehouse_and_its_store():
+    """Both order 2, 8, 2, 8 (variance 12), customers 5, 7, 6, 3 (8.75 / 3)."""
+
+    class Script(Policy):
+        config = {}
+
+        def start(self, graph, known):
+            script = iter([2.0, 8.0, 2.0, 8.0])
+            return lambda seen: Desired(torch.full((len(seen.on_hand), graph.links), next(script)))
+
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    network.add_node("warehouse", holding_cost=0.5, initial_stock=100.0)
+    network.add_node("store", **SURE, unmet_demand="lost", initial_stock=10.0)
+    network.add_edge("supplier", "warehouse", lead_time=1)
+    network.add_edge("warehouse", "store", lead_time=1)
+    graph, scenarios = drawn(network, 1, 4)
+    place = graph.labels.index("store")
+    scenarios.demand[0, :, place] = torch.tensor([5.0, 7.0, 6.0, 3.0])
+    found = Trajectory.of(Script(), graph, scenarios, 0)
+    for name in ("warehouse", "store"):
+        assert float(found.order_variance_ratio[graph.labels.index(name)]) == pytest.approx(12 / (8.75 / 3))
+    # 10, then 5 + 2, 0 + 8, 2 + 2: all is served; from 5, then 0 + 2, 0 + 8, 2 + 2: 5, 2, 6 and 3
+    assert float(found.fill_rate[place]) == 1.0
+    scenarios.on_hand[0, place] = 5.0
+    assert float(Trajectory.of(Script(), graph, scenarios, 0).fill_rate[place]) == pytest.approx(16 / 21)
+    assert float(Trajectory.of(Script(), graph, scenarios, 1).fill_rate[place]) == pytest.approx(11 / 16)
+
+
+def test_what_the_next_step_pays_for_service():
+    """Multiplier 2, a rate of 10, 0.1 missing: damped thirtyfold, 2 + 30 x 10 x 0.1; never below 0."""
+    settings = gi.Training(fill_rate=0.9, multiplier_rate=10.0)
+    assert next_price(2.0, settings, 0.8) == pytest.approx(32.0)
+    assert next_price(2.0, settings, 1.0) == 0.0
 
 
 def test_nothing_touches_the_global_seeds():
