@@ -21,7 +21,7 @@ KINDS = (*GROUP_KINDS, "choice")
 PAIRED = 10
 """Networks of each family, of values from the ends of their ranges, by which it is seen whether a distribution is valid."""
 MOST_PAIRED = 64
-"""Such networks of a family with several long choices: so many pairs of their values are tried, all of them where none has more than 7."""
+"""Such networks of a family with several long choices: so many pairs of their values are tried, all of them where none has more than 8."""
 DRAWS = 64
 """Of one network, until its sizes fit each other."""
 AGAIN = 2

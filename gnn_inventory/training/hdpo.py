@@ -244,8 +244,8 @@ def _untrained(
 def _checked_norm(policy: Policy, cost: float, settings: Training, epoch: int, allowed: int = 0) -> float | None:
     """Clip the gradient; its norm before, a positive number; None where it is not finite and the step may be left out.
 
-    Among many networks one may be met on which a policy in the making lets orders and stocks swing ever more: its gradient says
-    nothing of the others. Where it stands alone, to leave it out costs a step; to stop would cost the training.
+    Through many periods, and on one network of many, a gradient may grow beyond all numbers and then says nothing of the others. To leave
+    it out costs a step; to stop would cost the training, which would meet the same batch whenever it is resumed.
     """
     norm = float(torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.gradient_clip))
     if not math.isfinite(norm) and allowed > 0:
