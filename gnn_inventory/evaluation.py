@@ -134,7 +134,7 @@ def evaluate(
         warm_up: first periods that are not counted.
         seed: of the scenarios; they differ from training scenarios whatever it is.
         whole_units: round orders to whole units, feasibly.
-        bound: compute a lower bound by linear programme with perfect information too, about a second per scenario (extra `programme`).
+        bound: compute a lower bound by linear programme with perfect information too, one to four seconds per scenario (extra `programme`).
 
     Raises:
         InputError: a network that is not valid or that it cannot serve, a seed below 0, nothing left to count. UsageError: a bound
