@@ -61,8 +61,7 @@ def add_transfer(name: str, folder: Path) -> None:
     words = [Path(run).name for run in stated["runs"]]
     for option, values in (("--to", stated["targets"]), ("--native", stated["native"]), ("--set", stated["settings"])):
         words += [word for value in values for word in (option, f"'{value}'" if " " in value else value)]
-    if stated["finetune"]:
-        words += ["--finetune", str(stated["finetune"])]
+    words += [word for key in ("drawn", "finetune") if stated.get(key) for word in (f"--{key}", str(stated[key]))]
     for key in ("scenarios", "periods", "warm_up"):
         words += [f"--{key.replace('_', '-')}", str(stated["evaluation"][key])]
     rows = json.loads((folder / "table.json").read_text(encoding="utf-8"))["rows"]

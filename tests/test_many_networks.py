@@ -14,6 +14,7 @@ from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies import make_policy
 from gnn_inventory.rollout import periods
+from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.distribution import PAIRED, NetworkDistribution, _Ends
 from gnn_inventory.topology.families import build_family
 from gnn_inventory.topology.network import parse_network
@@ -193,6 +194,8 @@ def test_networks_of_ranges_that_do_not_fit_each_other_are_drawn_anew():
     drawn = [many.draw(0, number) for number in range(100)]
     assert {len(network.nodes) for network in drawn} == {4, 5, 6}  # and the supplier
     assert many.draw(0, 7) == drawn[7]
+    written = json.loads(json.dumps([many.mapping(0, number) for number in range(100)]))
+    assert [parse_network(build_network(mapping)) for mapping in written] == drawn
     with pytest.raises(InputError, match=r"locations: got [23]; expected at least depth, 4"):
         NetworkDistribution({"r": {**RANDOM, "locations": {"per_network": {"integers": [2, 3]}}, "depth": 4}}, "many")
 

@@ -14,10 +14,14 @@ from gnn_inventory.benchmark import transfer
 from gnn_inventory.benchmark.targets import evaluation_of, targets_of
 from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, run_transfer, write_transfer
 from gnn_inventory.cli import app
+from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.topology.catalogue import build_network
+from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
+from gnn_inventory.training.data import training_networks
 from gnn_inventory.training.recipe import load_recipe, recipe_of, scenario_source
 from gnn_inventory.training.run_folder import RunFolder, save_policy
 from gnn_inventory.training.settings import Evaluation, Training
@@ -343,6 +347,45 @@ def test_fine_tuning_simulates_five_times_the_longest_way():
     assert (same.periods, same.warm_up, same.dev_periods, same.dev_warm_up) == (50, 30, 60, 40)
     assert (longer.epochs, longer.learning_rate) == (10, pytest.approx(0.0002))
     assert _finetuning(before, 10, None).periods == 50, "a panel is as long as it is"
+
+
+def _drawn_costs(network):
+    """What the locations of a network have as nearly no other drawn network has it."""
+    return tuple(node.underage_cost for node in network.nodes.values() if hasattr(node, "underage_cost"))
+
+
+def test_test_networks_are_drawn_as_the_recipe_draws_them_and_none_is_of_training_or_dev(run, tmp_path):
+    asked = Transfer([run], ["one_warehouse"], 0, (), ASKED, drawn=3)
+    outcomes = run_transfer(asked, tmp_path / "out")
+    assert [outcome["problem"] for outcome in outcomes] == ["one_warehouse", "w 0", "w 1", "w 2"]
+    stores = [outcome["sizes"]["stores"] for outcome in outcomes[1:]]
+    assert set(stores) <= {2, 3, 4}
+    assert not any(word in " ".join(outcome["beyond"]) for outcome in outcomes[1:] for word in ("stores", "lead time"))
+    mappings = json.loads((tmp_path / "out" / "transfer.json").read_text())["networks"]
+    tested = [parse_network(build_network(mappings[f"w {number}"])) for number in range(3)]
+    trained = RunFolder(run).recipe()
+    settings = trained.training
+    drawn = [draw() for epoch in range(settings.epochs + 1) for _, draw in training_networks(trained.networks, settings, epoch)]
+    drawn += [trained.networks.draw(settings.seed, STREAMS["dev"], number) for number in range(settings.dev_networks)]
+    seen = {_drawn_costs(network) for network in drawn}
+    assert len(seen) > 5, "else this could not tell them apart"
+    assert not seen & {_drawn_costs(network) for network in tested}
+    more = run_transfer(replace(asked, drawn=4), tmp_path / "out")
+    assert more[:4] == outcomes, "what is there is gone on with"
+
+
+def test_test_networks_need_a_distribution_and_one_only(run, native, tmp_path):
+    gi.train_recipe(load_recipe(native), RunFolder(tmp_path / "alone"))
+    with pytest.raises(
+        UsageError, match=r"--drawn: .*alone was trained on one network, not on a distribution; name networks: --to"
+    ):
+        run_transfer(Transfer([run, tmp_path / "alone"], [], 0, (), ASKED, drawn=1), tmp_path / "out")
+    gi.train_recipe(recipe({"w": {**ONE_WAREHOUSE, "stores": 3}}), RunFolder(tmp_path / "other"))
+    with pytest.raises(InputError, match=r"--drawn: .*run and .*other state other 'networks'; take them one by one"):
+        run_transfer(Transfer([run, tmp_path / "other"], [], 0, (), ASKED, drawn=1), tmp_path / "out")
+    with pytest.raises(UsageError, match=r"no network to test on; name some: --to NETWORK, or draw some: --drawn N"):
+        app(["transfer", str(run), "-o", str(tmp_path / "out")], standalone_mode=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_line_transfers(run, tmp_path, capsys):

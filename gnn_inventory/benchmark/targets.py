@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gnn_inventory.errors import InputError
+from gnn_inventory.demand.scenarios import STREAMS
+from gnn_inventory.errors import InputError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import read_yaml
 from gnn_inventory.topology.catalogue import build_network, network_mapping
@@ -16,7 +17,7 @@ from gnn_inventory.training.recipe import Recipe, recipe_of, with_sales, with_se
 from gnn_inventory.training.run_folder import RunFolder
 from gnn_inventory.training.settings import Evaluation
 
-__all__ = ["evaluation_of", "recipe_of_run", "targets_of"]
+__all__ = ["drawn_targets", "evaluation_of", "recipe_of_run", "targets_of"]
 
 
 def evaluation_of(runs: Sequence[Path], settings: Sequence[str], stated: Mapping[str, int]) -> Evaluation:
@@ -61,6 +62,33 @@ def targets_of(texts: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
         raise mistakes[0]
     if mistakes:
         raise InputError(dict.fromkeys(line for error in mistakes for line in str(error).splitlines()))
+    return found
+
+
+def drawn_targets(runs: Sequence[Path], recipes: Sequence[Recipe], count: int, seed: int) -> list[tuple[str, dict[str, Any]]]:
+    """Name and mapping of test networks of the distribution that runs were trained on: no training and no choice saw them.
+
+    Args:
+        runs, recipes: of the policies.
+        count: how many; families take turns.
+        seed: of the networks. They differ from those of training and dev whatever it is.
+
+    Raises:
+        UsageError: a run that was trained on one network. InputError: runs of several distributions.
+    """
+    if not count:
+        return []
+    networks = []
+    for run, recipe in zip(runs, recipes, strict=True):
+        if recipe.networks is None:
+            raise UsageError(f"--drawn: {run} was trained on one network, not on a distribution; name networks: --to NETWORK")
+        networks.append(recipe.networks)
+        if networks[0].families != recipe.networks.families:
+            raise InputError(f"--drawn: {runs[0]} and {run} state other 'networks'; take them one by one")
+    families, found = list(networks[0].families), []
+    for number in range(count):
+        name = f"{families[number % len(families)]} {number // len(families)}"
+        found.append((name, {**networks[0].mapping(seed, STREAMS["test"], number), "name": name}))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table, rounded, with_gaps
-from gnn_inventory.benchmark.targets import recipe_of_run, targets_of
+from gnn_inventory.benchmark.targets import drawn_targets, recipe_of_run, targets_of
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import write_text
@@ -48,6 +48,7 @@ class Transfer:
         native: recipes whose policy is trained on each target itself, with the recipe's training: of the same kind, or baselines.
         evaluation: scenarios and periods of all of them.
         settings: `key=value` put into the runs' recipes, for panels of sales: `demand.items=[200, 288]`.
+        drawn: so many test networks of the distribution that all runs were trained on, beside the targets.
     """
 
     runs: Sequence[Path]
@@ -56,12 +57,14 @@ class Transfer:
     native: Sequence[str]
     evaluation: Evaluation
     settings: Sequence[str] = ()
+    drawn: int = 0
 
     def statement(self) -> dict[str, Any]:
         """What the folder of results is for."""
         return {
             "runs": [run.resolve().name for run in self.runs],
             "targets": list(self.targets),
+            "drawn": self.drawn,
             "finetune": self.finetune,
             "native": list(self.native),
             "evaluation": self.evaluation.model_dump(mode="json"),
@@ -89,7 +92,8 @@ def run_transfer(
             Runs of other panels on a panel.
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
     """
-    targets = targets_of(asked.targets)
+    recipes = [recipe_of_run(run, asked.settings) for run in asked.runs]
+    targets = [*targets_of(asked.targets), *drawn_targets(asked.runs, recipes, asked.drawn, asked.evaluation.seed)]
     for words, hint in (
         ([name for name, _ in targets], "a network gets a name by 'NETWORK name=...'"),
         ([run.resolve().name for run in asked.runs], "name other run folders"),
@@ -101,7 +105,6 @@ def run_transfer(
     if asked.evaluation.warm_up >= asked.evaluation.periods:
         got = f"{asked.evaluation.periods} periods, warm-up {asked.evaluation.warm_up}"
         raise UsageError(f"transfer: got {got}; expected more periods than warm-up: --periods T --warm-up W")
-    recipes = [recipe_of_run(run, asked.settings) for run in asked.runs]
     if any(is_panel(parse_network(build_network(mapping))) for _, mapping in targets):
         refuse_other_tests([str(run) for run in asked.runs], recipes, ["demand"])
     parts = list(_parts(asked, recipes, dict(targets)))

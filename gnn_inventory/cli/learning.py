@@ -194,10 +194,14 @@ def transfer(
         list[Path],
         typer.Argument(metavar="RUN...", help="Run folders of the policies to transfer, or trained policies of the package."),
     ],
-    to: Annotated[
-        list[str], typer.Option("--to", help="A network to test on, settings after it: 'one_warehouse stores=50'. Repeatable.")
-    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results; gone on with if it is there.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", help="A network to test on, settings after it: 'one_warehouse stores=50'. Repeatable."),
+    ] = None,
+    drawn: Annotated[
+        int, typer.Option("--drawn", min=0, help="Networks to test on, drawn as the runs' recipes draw them, that none has seen.")
+    ] = 0,
     finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs of more training on each network.")] = 0,
     native: Annotated[
         list[str] | None,
@@ -221,10 +225,13 @@ def transfer(
     from gnn_inventory.benchmark.transfer import Transfer, run_transfer, write_transfer
     from gnn_inventory.training.run_folder import RunFolder
 
+    if not to and not drawn:
+        raise UsageError("transfer: no network to test on; name some: --to NETWORK, or draw some: --drawn N")
     runs = [folder.path for folder in RunFolder.all_of(runs)]
     sizes = {"scenarios": scenarios, "periods": periods, "warm_up": warm_up}
     stated = {key: value for key, value in sizes.items() if value is not None}
-    asked = Transfer(runs, to, finetune, native or (), evaluation_of(runs, settings or (), stated), settings or ())
+    evaluation = evaluation_of(runs, settings or (), stated)
+    asked = Transfer(runs, to or (), finetune, native or (), evaluation, settings or (), drawn)
     failures: list[str] = []
     with progress_bar(None, "transfer") as bar:
         try:

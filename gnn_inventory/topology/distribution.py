@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -91,7 +91,7 @@ class NetworkDistribution:
             longest = _longest_choice(self.families[family])
             for row in range(max(PAIRED, longest, min(longest**2, MOST_PAIRED))):
                 try:
-                    self.ends.append(self._network(family, _Ends(row)))
+                    self.ends.append(_built(self._mapping(family, _Ends(row))))
                 except MisfitError:
                     continue  # sizes that do not fit each other are drawn anew
                 except InputError as error:
@@ -114,21 +114,27 @@ class NetworkDistribution:
         Raises:
             InputError: a network is not valid, or the sizes of none of `DRAWS` fit: with the mistakes of the last.
         """
-        family = (key[-1] if number is None else number) % len(self.families)
+        return self._drawn(key, number)[1]
+
+    def mapping(self, *key: int) -> dict[str, Any]:
+        """The network that `draw` gives for a key, written as a mapping of its family."""
+        return self._drawn(key, None)[0]
+
+    def _drawn(self, key: Sequence[int], number: int | None) -> tuple[dict[str, Any], Network]:
+        """The network of a key, as a mapping and built."""
+        family = list(self.families)[(key[-1] if number is None else number) % len(self.families)]
         for attempt in range(DRAWS):
+            seeds = np.random.SeedSequence([*key, *([attempt, AGAIN] if attempt else [])])
+            mapping = self._mapping(family, np.random.default_rng(seeds))
             try:
-                return self._drawn(*key, *([attempt, AGAIN] if attempt else []), family=family)
+                return mapping, _built(mapping)
             except MisfitError:
                 if attempt == DRAWS - 1:
                     raise
         raise AssertionError("DRAWS is positive")
 
-    def _drawn(self, *key: int, family: int) -> Network:
-        """The network of a key; it may not be valid."""
-        return self._network(list(self.families)[family], np.random.default_rng(np.random.SeedSequence(key)))
-
-    def _network(self, name: str, random: Random | _Ends) -> Network:
-        """The network of a family that is drawn so."""
+    def _mapping(self, name: str, random: Random | _Ends) -> dict[str, Any]:
+        """What is drawn of a family; it may not be valid."""
         problems: list[str] = []
         where = f"{self._where}: networks.{name}"
         mapping = _drawn(self.families[name], random, where, problems)
@@ -137,10 +143,19 @@ class NetworkDistribution:
         build = FAMILIES.get(mapping["family"]) if isinstance(mapping["family"], str) else None  # else the builder says so
         if build is not None and "seed" in inspect.signature(build).parameters:
             mapping.setdefault("seed", _seed(random))
-        network = parse_network(build_network({"name": f"{self._where}: {name}", **mapping}))
-        if is_panel(network):
-            raise InputError(f"{where}: demand: got a panel; networks that are drawn state their own demand")
-        return network
+        return {"name": f"{self._where}: {name}", **mapping}
+
+
+def _built(mapping: dict[str, Any]) -> Network:
+    """The network of a mapping.
+
+    Raises:
+        InputError: it is not valid; MisfitError: its sizes do not fit each other.
+    """
+    network = parse_network(build_network(mapping))
+    if is_panel(network):
+        raise InputError(f"{mapping['name']}: demand: got a panel; networks that are drawn state their own demand")
+    return network
 
 
 def _drawn(value: Any, random: Random | _Ends, where: str, problems: list[str]) -> Any:

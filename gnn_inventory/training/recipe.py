@@ -78,7 +78,10 @@ class Recipe:
             UsageError: it trains on a distribution of networks.
         """
         if self.networks is not None:
-            raise UsageError(f"{self.name}: trains on a distribution of networks, not on one; name one: --network NETWORK")
+            raise UsageError(
+                f"{self.name}: trains on a distribution of networks, not on one; name one: --network NETWORK, or test on drawn ones: "
+                "gnn-inventory transfer RUN --drawn N"
+            )
         return parse_network(build_network(self.mapping))
 
     @property
