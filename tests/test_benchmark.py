@@ -169,6 +169,14 @@ def test_nothing_may_be_among_the_values_that_vary():
     assert said == ["training.whole_units=null", 'training.whole_units="straight_through"']
 
 
+def test_a_budget_on_the_command_line_is_that_of_the_suite(tmp_path, run):
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(SUITE))
+    code, _, error = run("benchmark", tmp_path / "suite.yaml", "-o", tmp_path / "out", "--minutes", "0")
+    assert (code, error) == (0, "")
+    assert "9 trainings are not done yet" in (tmp_path / "out" / "table.md").read_text()
+    assert not list((tmp_path / "out" / "runs").iterdir())
+
+
 def test_a_suite_resumes_and_its_tables_hold_what_the_cells_gave(tmp_path):
     suite, folder = Suite.model_validate(SUITE), tmp_path / "suite"
     outcomes, left = run_suite(suite, folder, minutes=0)

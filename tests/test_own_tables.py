@@ -302,6 +302,18 @@ def test_the_quantile_of_the_exported_program():
     torch.testing.assert_close(normal_quantile(probability), torch.special.ndtri(probability), rtol=3e-7, atol=3e-7)
 
 
+def test_the_command_line_exports_and_replaces_only_when_told(trained, run, tmp_path):
+    file = tmp_path / "policy.onnx"
+    code, out, error = run("export", trained / "run", "-o", file)
+    assert code == 0, error
+    assert json.loads(out)["axes"]["link"] == ["depot -> east", "depot -> west", "port -> depot"]
+    before = file.read_bytes()
+    assert "exists already; name another file, or replace it: --force" in run("export", trained / "run", "-o", file)[2]
+    file.write_bytes(b"")
+    assert run("export", trained / "run", "-o", file, "--force")[0] == 0
+    assert len(file.read_bytes()) == len(before)
+
+
 def test_what_cannot_be_exported_is_said(trained, run, tmp_path):
     assert "expected one of: .pt2, .onnx" in run("export", trained / "run", "-o", tmp_path / "policy.txt")[2]
     policy = gi.BaseStock()

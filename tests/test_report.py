@@ -100,6 +100,16 @@ def test_its_numbers_are_those_of_evaluate(page, run):
     assert "exists already" in run("report", page.parent / "ours", "-o", page)[2]
 
 
+def test_a_report_on_another_network_is_of_that_network(page, run, tmp_path):
+    code, _, error = run(
+        "report", page.parent / "ours", "-o", tmp_path / "other.html", "--network", "one_store_lost", "--scenarios", "16"
+    )
+    assert code == 0, error
+    assert "ours: beyond its training: stores 1, trained on 5" in error
+    found = json.loads(run("evaluate", page.parent / "ours", "--network", "one_store_lost", "--scenarios", "16", "--json")[1])
+    assert f"<td>{found['policy']}</td><td>{found['cost_per_store']:.4f}</td>" in (tmp_path / "other.html").read_text()
+
+
 def test_a_name_cannot_break_out_of_the_page(quick, tmp_path, run):
     network = tmp_path / "network.yaml"
     evil = "</script><script>x"
