@@ -11,7 +11,7 @@ import yaml
 
 import gnn_inventory as gi
 from gnn_inventory.benchmark import transfer
-from gnn_inventory.benchmark.targets import evaluation_of, targets_of
+from gnn_inventory.benchmark.targets import evaluation_of, native_recipes, targets_of
 from gnn_inventory.benchmark.transfer import AS_IT_IS, ITSELF, Transfer, _finetuning, run_transfer, write_transfer
 from gnn_inventory.cli import app
 from gnn_inventory.demand.scenarios import STREAMS
@@ -216,6 +216,35 @@ def test_targets_as_they_are_written(tmp_path):
         InputError, match=r"^--to 'serial echelon\.s=3': echelon\.s=3: unknown key 'echelon'; did you mean 'echelons'\?"
     ):
         targets_of(["serial echelon.s=3"])
+
+
+def test_native_recipes_as_they_are_written(native):
+    longer, plain, other = native_recipes(
+        [f"{native} training.epochs=3 policy={{name: base_stock}} name=longer", native, f"{native} training.seed=1"]
+    )
+    assert (longer.name, longer.training.epochs, longer.policy["name"]) == ("longer", 3, "base_stock")
+    assert (plain.name, plain.training.epochs, plain.policy["name"]) == ("native", 1, "echelon_base_stock")
+    assert (other.name, other.training.seed) == (f"{native} training.seed=1", 1)
+    with pytest.raises(InputError) as error:
+        native_recipes([f"{native} trainin.epochs=3", native, f"{native} training.epochs=-1", f"{native} name=", ""])
+    first, second, third, fourth = error.value.problems
+    assert (
+        first
+        == f"--native '{native} trainin.epochs=3': trainin.epochs=3: unknown key 'trainin'; did you mean 'training'? one of: demand, evaluation, network, policy, training"
+    )
+    assert "training.epochs: got -1" in second
+    assert third == f"--native '{native} name=': name: got None; expected what the table is to call the recipe"
+    assert fourth == "--native: got no name; expected a recipe of the catalogue, or its file"
+
+
+def test_a_recipe_trained_with_other_settings_is_a_line_of_its_own(run, native, tmp_path):
+    asked = Transfer([run], ["one_warehouse"], 0, [native, f"{native} training.seed=1 name=other seed"], ASKED)
+    _, first, second = run_transfer(asked, tmp_path / "out")
+    assert [(outcome["policy"], outcome["seed"]) for outcome in (first, second)] == [("native", 0), ("other seed", 1)]
+    trained = sorted(RunFolder(path).recipe().training.seed for path in (tmp_path / "out" / "runs").iterdir())
+    assert trained == [0, 1]
+    with pytest.raises(UsageError, match=r"transfer: 'native' stands twice, .*; a recipe gets a name by 'RECIPE name=\.\.\.'"):
+        run_transfer(Transfer([run], ["one_warehouse"], 0, [native, native], ASKED), tmp_path / "out")
 
 
 def test_a_training_that_cannot_go_on_is_named_and_the_others_go_on(run, native, tmp_path, monkeypatch):

@@ -1,11 +1,11 @@
-"""What is transferred where: the recipes of runs and the networks, as the command line and Python name them."""
+"""What is transferred where: the recipes of runs, the networks and native recipes, as the command line and Python name them."""
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gnn_inventory.demand.scenarios import STREAMS
 from gnn_inventory.errors import InputError, UsageError
@@ -13,11 +13,13 @@ from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import read_yaml
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
-from gnn_inventory.training.recipe import Recipe, recipe_of, with_sales, with_settings
+from gnn_inventory.training.recipe import Recipe, load_recipe, recipe_of, with_sales, with_settings
 from gnn_inventory.training.run_folder import RunFolder
 from gnn_inventory.training.settings import Evaluation
 
-__all__ = ["drawn_targets", "evaluation_of", "recipe_of_run", "targets_of"]
+__all__ = ["drawn_targets", "evaluation_of", "native_recipes", "recipe_of_run", "targets_of"]
+
+Read = TypeVar("Read")
 
 
 def evaluation_of(runs: Sequence[Path], settings: Sequence[str], stated: Mapping[str, int]) -> Evaluation:
@@ -50,19 +52,20 @@ def targets_of(texts: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     Raises:
         InputError, UsageError: every mistake in every target.
     """
-    found, mistakes = [], []
-    for text in texts:
-        try:
-            name, mapping = _target(text)
-            parse_network(build_network(mapping))
-            found.append((name, mapping))
-        except InputError as error:
-            mistakes.append(error)
-    if len(mistakes) == 1:
-        raise mistakes[0]
-    if mistakes:
-        raise InputError(dict.fromkeys(line for error in mistakes for line in str(error).splitlines()))
-    return found
+    return _each(texts, _target)
+
+
+def native_recipes(texts: Sequence[str]) -> list[Recipe]:
+    """The recipes to train on each target.
+
+    Args:
+        texts: each a name of the catalogue or a file, with `key=value` settings after it: "specialist training.epochs=24";
+            `name=` among them is what the table calls it.
+
+    Raises:
+        InputError: every mistake in every recipe. UsageError: a recipe is not there.
+    """
+    return _each(texts, _native)
 
 
 def drawn_targets(runs: Sequence[Path], recipes: Sequence[Recipe], count: int, seed: int) -> list[tuple[str, dict[str, Any]]]:
@@ -92,15 +95,56 @@ def drawn_targets(runs: Sequence[Path], recipes: Sequence[Recipe], count: int, s
     return found
 
 
+def _each(texts: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
+    """What is read of each text; the mistakes of all of them are one error."""
+    found, mistakes = [], []
+    for text in texts:
+        try:
+            found.append(read(text))
+        except InputError as error:
+            mistakes.append(error)
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        raise InputError(dict.fromkeys(line for error in mistakes for line in str(error).splitlines()))
+    return found
+
+
 def _target(text: str) -> tuple[str, dict[str, Any]]:
-    """What the table calls a target, and its mapping: a name or file, or one with settings after it, `name=` among them."""
+    """What the table calls a target, and its mapping."""
+    network, settings = _parted(text, "--to", "a network")
+    mapping = network_mapping(network)
+    if settings:
+        option = f"--to '{text}':"
+        mapping = with_settings({**mapping, "name": text}, settings, option)
+        _refuse_no_name(mapping["name"], option, "the network")
+    parse_network(build_network(mapping))
+    return mapping["name"] if settings else text, mapping
+
+
+def _native(text: str) -> Recipe:
+    """A recipe by the name that the table calls it."""
+    recipe, settings = _parted(text, "--native", "a recipe")
+    if not settings:
+        return load_recipe(recipe)
+    option = f"--native '{text}':"
+    named = [setting for setting in settings if setting.startswith("name=")]
+    name = with_settings({"name": text}, named, option)["name"]
+    _refuse_no_name(name, option, "the recipe")
+    return replace(load_recipe(recipe, [setting for setting in settings if setting not in named], option), name=name)
+
+
+def _parted(text: str, option: str, what: str) -> tuple[str, list[str]]:
+    """A name or file, and the settings after it."""
     if not text.strip():
-        raise InputError("--to: got no name; expected a network of the catalogue, or its file")
+        raise InputError(f"{option}: got no name; expected {what} of the catalogue, or its file")
     if " " not in text or os.path.exists(text):  # which knows that a text may be too long for a path
-        return text, network_mapping(text)
-    network, *settings = re.split(r"\s+(?=[^\s=\[\]{},]+=)", text.strip())  # a value may hold spaces: holding_cost=[0.1, 0.2]
-    option = f"--to '{text}':"
-    mapping = with_settings({**network_mapping(network), "name": text}, settings, option)
-    if not isinstance(mapping["name"], str) or not mapping["name"]:
-        raise InputError(f"{option} name: got {mapping['name']!r}; expected what the table is to call the network")
-    return mapping["name"], mapping
+        return text, []
+    name, *settings = re.split(r"\s+(?=[^\s=\[\]{},]+=)", text.strip())  # a value may hold spaces: holding_cost=[0.1, 0.2]
+    return name, settings
+
+
+def _refuse_no_name(name: object, option: str, what: str) -> None:
+    """Raise where tables could not call it so."""
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{option} name: got {name!r}; expected what the table is to call {what}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from gnn_inventory.benchmark.results import Outcome, Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table, rounded, with_gaps
-from gnn_inventory.benchmark.targets import drawn_targets, recipe_of_run, targets_of
+from gnn_inventory.benchmark.targets import drawn_targets, native_recipes, recipe_of_run, targets_of
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import write_text
@@ -20,7 +20,7 @@ from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
-from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source
+from gnn_inventory.training.recipe import Recipe, scenario_source
 from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Evaluation, Training
 from gnn_inventory.training.train import prepared, train_recipe
@@ -45,7 +45,8 @@ class Transfer:
         targets: networks, each a catalogue name or file, with `key=value` settings after it: "one_warehouse stores=50"; `name=`
             among them is what the table calls it.
         finetune: epochs of further training on each target; 0 = none.
-        native: recipes whose policy is trained on each target itself, with the recipe's training: of the same kind, or baselines.
+        native: recipes whose policy is trained on each target itself, with the recipe's training: of the same kind, or baselines;
+            settings after each, as after a target: "specialist training.epochs=24".
         evaluation: scenarios and periods of all of them.
         settings: `key=value` put into the runs' recipes, for panels of sales: `demand.items=[200, 288]`.
         drawn: so many test networks of the distribution that all runs were trained on, beside the targets.
@@ -93,11 +94,12 @@ def run_transfer(
         UsageError: a run folder, network or recipe is not there, or the folder holds something else.
     """
     recipes = [recipe_of_run(run, asked.settings) for run in asked.runs]
+    natives = native_recipes(asked.native)
     targets = [*targets_of(asked.targets), *drawn_targets(asked.runs, recipes, asked.drawn, asked.evaluation.seed)]
     for words, hint in (
         ([name for name, _ in targets], "a network gets a name by 'NETWORK name=...'"),
         ([run.resolve().name for run in asked.runs], "name other run folders"),
-        ([Path(native).stem for native in asked.native], "name other recipes"),
+        ([native.name for native in natives], "a recipe gets a name by 'RECIPE name=...'"),
     ):
         twice = next((word for word in words if words.count(word) > 1), None)
         if twice is not None:
@@ -107,7 +109,7 @@ def run_transfer(
         raise UsageError(f"transfer: got {got}; expected more periods than warm-up: --periods T --warm-up W")
     if any(is_panel(parse_network(build_network(mapping))) for _, mapping in targets):
         refuse_other_tests([str(run) for run in asked.runs], recipes, ["demand"])
-    parts = list(_parts(asked, recipes, dict(targets)))
+    parts = list(_parts(asked, recipes, natives, dict(targets)))
     for part in parts:
         _refuse_same_name(part, [(other.target, other.trained, other.policy) for other in parts if other.name == part.name])
     _refuse_misfits(parts)
@@ -115,7 +117,7 @@ def run_transfer(
     statement = asked.statement() | {
         "weights": {part.trained: _digest(part.file) for part in parts if part.file is not None},
         "networks": dict(targets),
-        "recipes": {Path(native).stem: load_recipe(native).without_device() for native in asked.native},
+        "recipes": {native.name: native.without_device() for native in natives},
     }
     results.claim("transfer", statement, ["evaluation", "settings"], growing=["weights", "networks", "recipes"])
     outcomes = []
@@ -170,7 +172,9 @@ class _Part:
         return f"{re.sub(r'[^a-zA-Z0-9=.-]+', '_', name)[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, dict[str, Any]]) -> Iterator[_Part]:
+def _parts(
+    asked: Transfer, recipes: Sequence[Recipe], natives: Sequence[Recipe], mappings: Mapping[str, dict[str, Any]]
+) -> Iterator[_Part]:
     """All lines of the table."""
     covered = [Coverage.of_recipe(recipe) for recipe in recipes]
     for target, mapping in mappings.items():
@@ -185,8 +189,8 @@ def _parts(asked: Transfer, recipes: Sequence[Recipe], mappings: Mapping[str, di
                 sales = recipe.demand if panel else None
                 more = recipe.on(mapping, start=file.absolute(), demand=sales, training=training)
                 yield _Part(target, mapping, graph, run.resolve().name, f"after {asked.finetune} epochs", more, beyond=beyond)
-        for native in asked.native:
-            own = load_recipe(native).on(mapping, demand=recipes[0].demand if panel else None)
+        for native in natives:
+            own = native.on(mapping, demand=recipes[0].demand if panel else None)
             yield _Part(target, mapping, graph, ITSELF, own.name, own)
 
 

@@ -205,7 +205,10 @@ def transfer(
     finetune: Annotated[int, typer.Option("--finetune", min=0, help="Epochs of more training on each network.")] = 0,
     native: Annotated[
         list[str] | None,
-        typer.Option("--native", help="A recipe to train on each network itself: the same policy, or a baseline. Repeatable."),
+        typer.Option(
+            "--native",
+            help="A recipe to train on each network itself, settings after it: 'specialist training.epochs=24'. Repeatable.",
+        ),
     ] = None,
     scenarios: Annotated[
         int | None, typer.Option("--scenarios", min=2, help="Default: the recipes' evaluation. Of a panel, items at the most.")

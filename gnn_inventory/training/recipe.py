@@ -118,13 +118,14 @@ class Recipe:
         return dump_yaml(content)
 
 
-def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str | Path, settings: Sequence[str] = (), option: str = "--set") -> Recipe:
     """A recipe of the catalogue or of a YAML file.
 
     Args:
         name: a catalogue name or a path.
         settings: `key=value` each, the key dotted (`training.epochs=5`, `network.stores=50`), the value YAML; it replaces
             what the file says there.
+        option: what errors call where the settings were given.
 
     Raises:
         UsageError: no such recipe. InputError: every mistake in it.
@@ -136,7 +137,7 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
         content["network"] = network_mapping(network)
     elif isinstance(network, Mapping) and "name" not in network:
         content["network"] = {"name": path.stem, **network}
-    return recipe_of(with_settings(content, settings), path.stem, str(path))
+    return recipe_of(with_settings(content, settings, option), path.stem, str(path))
 
 
 def recipe_of(content: Mapping[str, Any], name: str, where: str) -> Recipe:
