@@ -70,6 +70,7 @@ def test_a_draft_is_a_recipe_that_says_its_choices(drafted, run):
     assert recipe.network.customers == ("east", "west")
     assert recipe.evaluation.whole_units, "all sales are whole"
     assert recipe.training.scenarios == ITEMS
+    assert (recipe.training.batch, recipe.training.epochs) == (1, 100), "400 steps: four in every epoch, of an item each"
     text = (
         (drafted / "sales.csv")
         .read_text()
@@ -137,6 +138,27 @@ def test_orders_from_stock_and_sales(trained, run):
     both = pd.concat([pd.DataFrame(rows, columns=columns), recent[recent["item"] != "item 3"]])
     same = gi.order_list(policy, gi.build_network(recipe.mapping), both, history=recipe.demand.windows.history, whole_units=True)
     assert same["units"].tolist() == orders["units"].tolist(), "data frames in and out give the same orders"
+
+
+def test_orders_go_by_the_row_of_the_calendar_that_is_now(drafted, run):
+    holidays = [0, 0, 1, 0, 3, 0, 0, 0] * (WEEKS // 8)
+    (drafted / "calendar.csv").write_text("holidays\n" + "".join(f"{number}\n" for number in holidays))
+    calendar = f"demand.calendar={{file: {drafted / 'calendar.csv'}, columns: [holidays], behind: 0, ahead: 0}}"
+    assert run("train", drafted / "recipe.yaml", "-o", drafted / "run", "--set", "training.epochs=1", "--set", calendar)[0] == 0
+    rows = [["item 0", "on_hand", place, 8] for place in ("depot", "east", "west")]
+    pd.DataFrame(rows, columns=["item", "record", "location", "units"]).to_csv(drafted / "state.csv", index=False)
+
+    def orders(*period):
+        file = drafted / f"orders{'_'.join(period)}.csv"
+        more = ["--sales", drafted / "sales.csv", "-o", file, "--any-units"]
+        code, _, error = run("order", drafted / "run", "--state", drafted / "state.csv", *more, *period)
+        return pd.read_csv(file)["asked"].tolist() if code == 0 else error
+
+    quiet, busy, again = orders("--period", "0"), orders("--period", "4"), orders("--period", "36")
+    assert quiet == orders("--period", "1") != busy, "weeks without holidays, and with three"
+    assert busy == again, "the same stock, sales and number of holidays"
+    assert orders("--period", "40") == "error: --period: got 40; expected a row of the calendar, 0 to 39\n"
+    assert "calendar" in orders()
 
 
 def test_sales_that_end_at_another_time_or_place_are_no_recent_demand(trained, run):
