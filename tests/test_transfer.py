@@ -247,6 +247,23 @@ def test_a_recipe_trained_with_other_settings_is_a_line_of_its_own(run, native, 
         run_transfer(Transfer([run], ["one_warehouse"], 0, [native, native], ASKED), tmp_path / "out")
 
 
+def test_what_sees_the_future_stands_beside_the_others_untrained(run, native, tmp_path):
+    oracle = f"{native} policy={{name: just_in_time}} name=just in time"
+    asked = Transfer([run], ["one_warehouse", "one_store_lost"], 0, [oracle], ASKED)
+    _, first, _, second = run_transfer(asked, tmp_path / "out")
+    assert (first["policy"], first["oracle"], first["training_seconds"]) == ("just in time", True, 0)
+    assert not any((tmp_path / "out" / "runs").iterdir()), "nothing is trained"
+    for outcome in (first, second):
+        other = gi.evaluate(gi.JustInTime(), gi.load_network(outcome["problem"]), ASKED.scenarios, ASKED.periods, ASKED.warm_up)
+        assert outcome["cost"] == pytest.approx(other.cost)
+    rows = write_transfer(run_transfer(asked, tmp_path / "out"), tmp_path / "out")
+    assert rows[0]["over"] != "best known", "what sees the future is no rival"
+    with pytest.raises(InputError, match="just in time on one_store_backlogged: policy just_in_time: got backlogged demand"):
+        run_transfer(Transfer([run], ["one_store_backlogged"], 0, [oracle], ASKED), tmp_path / "other")
+    with pytest.raises(InputError, match="policy: got window; expected the name of just_in_time alone: it has no settings"):
+        native_recipes([f"{native} policy={{name: just_in_time, window: 3}}"])
+
+
 def test_a_training_that_cannot_go_on_is_named_and_the_others_go_on(run, native, tmp_path, monkeypatch):
     def train(part, results, evaluation):
         if part.trained == ITSELF and part.target == "first":

@@ -16,6 +16,8 @@ from gnn_inventory.evaluation import refuse_other_tests
 from gnn_inventory.files import write_text
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.picture import draw_against_sizes, draw_matrix
+from gnn_inventory.policies import ORACLES
+from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
@@ -46,7 +48,7 @@ class Transfer:
             among them is what the table calls it.
         finetune: epochs of further training on each target; 0 = none.
         native: recipes whose policy is trained on each target itself, with the recipe's training: of the same kind, or baselines;
-            settings after each, as after a target: "specialist training.epochs=24".
+            settings after each, as after a target: "specialist training.epochs=24". What sees the future has nothing to train.
         evaluation: scenarios and periods of all of them.
         settings: `key=value` put into the runs' recipes, for panels of sales: `demand.items=[200, 288]`.
         drawn: so many test networks of the distribution that all runs were trained on, beside the targets.
@@ -152,7 +154,7 @@ class _Part:
         trained: on what: the name of a run, or `ITSELF`.
         policy: what the table calls the policy.
         recipe: what it was trained by or, where there is no file yet, is to be trained by.
-        file: of the policy; None where it is yet to be trained.
+        file: of the policy; None where it is yet to be trained, or has no weights.
         beyond: what of the network the training never saw.
     """
 
@@ -164,6 +166,12 @@ class _Part:
     recipe: Recipe
     file: Path | None = None
     beyond: tuple[str, ...] = ()
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """What sees the future, where the recipe names it."""
+        kind = ORACLES.get(str(self.recipe.policy["name"]))
+        return None if kind is None else kind()
 
     @property
     def name(self) -> str:
@@ -216,7 +224,10 @@ def _finetuning(training: Training, epochs: int, graph: InventoryGraph | None) -
 def _measured(part: _Part, results: Results, evaluation: Evaluation) -> Outcome:
     """Train what is to be trained, and test it."""
     seconds = 0.0
-    if part.file is None:
+    policy: Policy | Oracle
+    if part.oracle is not None:
+        policy = part.oracle
+    elif part.file is None:
         run = results.run(part.name)
         trained = train_recipe(part.recipe, run, resume=run.recipe_file.exists())
         policy, seconds = run.policy(), trained.seconds
@@ -259,11 +270,12 @@ def _refuse_misfits(parts: Sequence[_Part]) -> None:
     problems = []
     for part in parts:
         try:
-            if part.file is None:
+            policy = part.oracle if part.file is None else load_policy(part.file)
+            if policy is None:
                 prepared(part.recipe)
             else:
                 source = scenario_source(part.recipe, "test", 0, build_network(part.mapping))
-                next(iter(periods(load_policy(part.file), source.graph, source.sample(0, 1, 1))))
+                next(iter(periods(policy, source.graph, source.sample(0, 1, source.periods or 1))))
         except InputError as error:
             problems.append(f"{part.policy if part.trained == ITSELF else part.trained} on {part.target}: {error}")
     if problems:

@@ -191,11 +191,11 @@ def _policy_problems(policy: object) -> list[str]:
         return []
     if not isinstance(policy.get("name"), str):
         return ["policy.name: missing; expected the name of a policy"]
-    return (
-        []
-        if policy["name"] in ORACLES
-        else policy_problems(policy["name"], {key: value for key, value in policy.items() if key != "name"})
-    )
+    settings = {key: value for key, value in policy.items() if key != "name"}
+    if policy["name"] not in ORACLES:
+        return policy_problems(policy["name"], settings)
+    got = ", ".join(sorted(settings))
+    return [f"policy: got {got}; expected the name of {policy['name']} alone: it has no settings"] if settings else []
 
 
 def _network_problems(content: Mapping[str, Any], name: str) -> list[str]:
