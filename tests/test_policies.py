@@ -1,6 +1,7 @@
 """Policies: what they may see, what they must not depend on, and what they cannot serve."""
 
 import networkx as nx
+import numpy
 import pytest
 import torch
 
@@ -53,6 +54,15 @@ def test_a_scenario_changes_no_other(name):
     after = costs(policy, graph, scenarios)
     assert torch.equal(before[1:], after[1:])
     assert not torch.equal(before[0], after[0])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_making_fitting_and_running_a_policy_draws_nothing_from_the_global_generators(name):
+    of_torch, of_numpy = torch.get_rng_state(), numpy.random.get_state()[1].copy()
+    policy, graph, scenarios = fitted(name)
+    costs(policy, graph, scenarios)
+    assert torch.equal(torch.get_rng_state(), of_torch)
+    assert (numpy.random.get_state()[1] == of_numpy).all()
 
 
 def relabelled(network, names):

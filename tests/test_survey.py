@@ -41,7 +41,8 @@ def test_facts_go_one_link_further_in_each_round(rounds, hears):
     random = torch.Generator().manual_seed(0)
     x = torch.randn(graph.nodes, 1, 4, generator=random, requires_grad=True)
     z, shares = torch.randn(graph.links, 1, 4, generator=random), torch.ones(graph.links, 1, 1)
-    told, _ = Survey(4, rounds)(graph, x, z, (shares, shares))
+    survey = gi.MessagePassing(width=4, survey_rounds=rounds).survey  # its weights are drawn
+    told, _ = survey(graph, x, z, (shares, shares))
     told[graph.labels.index("supplier")].sum().backward()
     assert bool(x.grad[graph.has_demand].any()) is hears
 

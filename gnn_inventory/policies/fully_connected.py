@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.linear import Linear, draw_weights
 
-__all__ = ["FullyConnected", "draw_weights"]
+__all__ = ["FullyConnected"]
 
 MOST = 4.0
 """Largest order from a supplier, in units of the link's mean flow."""
@@ -40,12 +41,12 @@ class FullyConnected(Policy):
         """Make the weights for a network's nodes and links, drawn from the seed."""
         self.places = tuple(graph.places)
         widths = [self._inputs(graph)] + [self.config["width"]] * self.config["layers"] + [graph.links]
-        self.layers = nn.ModuleList(nn.Linear(columns, rows) for columns, rows in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(columns, rows) for columns, rows in pairwise(widths))
         draw_weights(self, self.config["seed"])
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         self.refuse_other_places(graph)
-        layers = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+        layers = [layer for layer in self.layers if isinstance(layer, Linear)]
         if layers[0].in_features != self._inputs(graph):
             raise UnsupportedNetworkError("policy FullyConnected: got other lead times than it was trained on; train it on these")
         from_supplier = graph.is_supplier[graph.source]
@@ -82,14 +83,3 @@ def _softmax(graph: InventoryGraph, values: Tensor, held: Tensor) -> Tensor:
     kept = torch.where(held > 0, (1.0 - highest).exp(), 0.0)
     total = kept.index_add(1, graph.source, weight)
     return weight / total.index_select(1, graph.source)
-
-
-def draw_weights(module: nn.Module, seed: int) -> None:
-    """Draw the weights and biases of all linear layers from a seed, uniform within 1 / sqrt(inputs): torch's default."""
-    random = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for layer in module.modules():
-            if isinstance(layer, nn.Linear):
-                bound = (1.0 / layer.in_features) ** 0.5
-                for values in (layer.weight, layer.bias):
-                    values.uniform_(-bound, bound, generator=random)

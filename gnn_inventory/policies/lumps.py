@@ -10,6 +10,7 @@ from gnn_inventory.allocation import straight_through
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Known
 from gnn_inventory.policies.echelon import root
+from gnn_inventory.policies.linear import Linear
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues
 
 __all__ = ["LumpSizes", "Lumps", "decided"]
@@ -81,11 +82,9 @@ class Lumps(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.facts = nn.Linear(1, width, bias=False)
-        self.of_link = nn.Linear(width, 1)
-        self.of_target = nn.Linear(width, 1, bias=False)
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
+        self.facts = Linear(1, width, bias=False)
+        self.of_link = Linear(width, 1)
+        self.of_target = Linear(width, 1, bias=False)
 
     def on_links(self, sizes: LumpSizes) -> Tensor:
         """What the size of orders adds to the facts of each link [E, b, F]."""

@@ -12,6 +12,7 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
 from gnn_inventory.policies.features import LINK_FACTS, NODE_FACTS, bounded, link_features, node_features, unit_of_money
+from gnn_inventory.policies.linear import Linear
 from gnn_inventory.policies.lumps import Lumps, LumpSizes
 from gnn_inventory.policies.routes import RouteFacts, Routes
 from gnn_inventory.policies.supply_conv import SupplyConv
@@ -109,17 +110,17 @@ class MessagePassing(Policy):
         self.slots, self.recent, self.season, self.calendar = slots, window, season, calendar
         self.window = window + season
         ahead = 2 * slots if season else 0
-        self.node_facts = nn.Linear(NODE_FACTS, width)
-        self.node_state = nn.Linear(1 + POSITIONS + slots + window + ahead + calendar, width, bias=False)
-        self.link_facts = nn.Linear(LINK_FACTS, width)
-        self.link_state = nn.Linear(slots + 1, width, bias=False)
+        self.node_facts = Linear(NODE_FACTS, width)
+        self.node_state = Linear(1 + POSITIONS + slots + window + ahead + calendar, width, bias=False)
+        self.link_facts = Linear(LINK_FACTS, width)
+        self.link_state = Linear(slots + 1, width, bias=False)
         self.rounds = nn.ModuleList(SupplyConv(width) for _ in range(rounds))
-        self.order = nn.Linear(width, 1)
-        self.order_of_target = nn.Linear(width, 1, bias=False)
-        self.order_of_state = nn.Linear(POSITIONS, 1, bias=False)
-        self.order_of_lateness = nn.Linear(1, 1, bias=False)
-        self.balance = nn.Linear(width, 1)
-        self.keep = nn.Linear(width, 1)
+        self.order = Linear(width, 1)
+        self.order_of_target = Linear(width, 1, bias=False)
+        self.order_of_state = Linear(POSITIONS, 1, bias=False)
+        self.order_of_lateness = Linear(1, 1, bias=False)
+        self.balance = Linear(width, 1)
+        self.keep = Linear(width, 1)
         self.survey = Survey(width, survey_rounds) if survey_rounds else None
         self.reset_parameters(seed)
 
@@ -140,7 +141,7 @@ class MessagePassing(Policy):
         self.lumps = self.routes = None
         with torch.no_grad():
             for module in self.modules():
-                if isinstance(module, nn.Linear):
+                if isinstance(module, Linear):
                     bound = (1.0 / max(module.in_features, 1)) ** 0.5
                     module.weight.uniform_(-bound, bound, generator=random)
                     if module.bias is not None:
@@ -287,7 +288,7 @@ def _empty(transit: Tensor, slots: int) -> list[Tensor]:
     return [transit.new_zeros(*transit.shape[:-1], slots)] if slots else []
 
 
-def _side_by_side(*layers: nn.Linear) -> tuple[Tensor, Tensor]:
+def _side_by_side(*layers: Linear) -> tuple[Tensor, Tensor]:
     """Weight and bias of the layers as one; 0 where a layer has no bias."""
     weights: list[Tensor] = [layer.weight for layer in layers]
     biases: list[Tensor] = [layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias for layer in layers]

@@ -9,6 +9,7 @@ from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
 from gnn_inventory.policies.echelon import echelon_position, flow_shares
 from gnn_inventory.policies.forecast import QUANTILES, QuantileForecaster
+from gnn_inventory.policies.linear import Linear
 from gnn_inventory.types import NodeValues
 
 __all__ = ["FixedQuantile", "NewsvendorQuantile", "NewsvendorWithReturns", "TransformedQuantile"]
@@ -159,7 +160,7 @@ class TransformedQuantile(NewsvendorQuantile):
     def __init__(self, window: int = 16, calendar: int = 0, seed: int = 0) -> None:
         super().__init__(window, calendar, seed)
         random = torch.Generator().manual_seed(seed)
-        self.map = nn.Sequential(nn.Linear(1, 32), nn.ELU(), nn.Linear(32, 32), nn.ELU(), nn.Linear(32, 1))
+        self.map = nn.Sequential(Linear(1, 32), nn.ELU(), Linear(32, 32), nn.ELU(), Linear(32, 1))
         with torch.no_grad():
             for value in self.map.parameters():
                 value.uniform_(-0.3, 0.3, generator=random)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
-from gnn_inventory.policies.fully_connected import draw_weights
+from gnn_inventory.policies.linear import Linear, draw_weights
 
 __all__ = ["PublishedMessagePassing"]
 
@@ -130,5 +130,5 @@ def _network(inputs: int, width: int, outputs: int, last: nn.Module | None = Non
     widths = [inputs] + [width] * HIDDEN + [outputs]
     layers: list[nn.Module] = []
     for columns, rows in pairwise(widths):
-        layers += [nn.Linear(columns, rows), nn.ELU()]
+        layers += [Linear(columns, rows), nn.ELU()]
     return nn.Sequential(*layers[:-1], last or nn.ELU())

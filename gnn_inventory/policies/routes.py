@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gnn_inventory.graph import InventoryGraph, Parameters
+from gnn_inventory.policies.linear import Linear
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodeValues
 
 __all__ = ["RouteFacts", "Routes", "leant", "shortest"]
@@ -76,10 +77,8 @@ class Routes(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.facts, self.choice = nn.Linear(2, width, bias=False), nn.Linear(width, 1, bias=False)
-        self.preference = nn.Linear(2, 1, bias=False)
-        nn.init.zeros_(self.facts.weight)
-        nn.init.zeros_(self.choice.weight)
+        self.facts, self.choice = Linear(2, width, bias=False), Linear(width, 1, bias=False)
+        self.preference = Linear(2, 1, bias=False)
         with torch.no_grad():
             self.preference.weight.copy_(torch.tensor([[-PREFERENCE, 0.0]]))
 

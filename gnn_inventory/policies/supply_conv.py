@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.linear import Linear
 
 __all__ = ["SupplyConv"]
 
@@ -23,10 +24,10 @@ class SupplyConv(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.from_source = nn.Linear(width, width, bias=False)
-        self.from_target = nn.Linear(width, width, bias=False)
-        self.from_link = nn.Linear(width, width)
-        self.update_node = nn.Linear(3 * width, width)
+        self.from_source = Linear(width, width, bias=False)
+        self.from_target = Linear(width, width, bias=False)
+        self.from_link = Linear(width, width)
+        self.update_node = Linear(3 * width, width)
 
     def on(self, graph: InventoryGraph) -> Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Put the round on a network.

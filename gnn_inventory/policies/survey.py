@@ -5,6 +5,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from gnn_inventory.graph import InventoryGraph
+from gnn_inventory.policies.linear import Linear
 from gnn_inventory.policies.routes import leant
 from gnn_inventory.policies.supply_conv import SupplyConv
 from gnn_inventory.types import Float, LinkValues
@@ -29,7 +30,7 @@ class Survey(nn.Module):
     def __init__(self, width: int, rounds: int) -> None:
         super().__init__()
         self.rounds = nn.ModuleList(SupplyConv(width) for _ in range(rounds))
-        self.choice = nn.Linear(width, 1, bias=False)
+        self.choice = Linear(width, 1, bias=False)
 
     def forward(
         self,

@@ -18,6 +18,7 @@ from gnn_inventory.files import holds_anything, replace_file, write_text
 from gnn_inventory.policies import make_policy, policy_name
 from gnn_inventory.policies.base import Policy
 from gnn_inventory.policies.fully_connected import FullyConnected
+from gnn_inventory.policies.linear import Linear
 from gnn_inventory.topology.catalogue import trained_policies
 from gnn_inventory.training.recipe import Recipe, load_recipe
 
@@ -201,7 +202,7 @@ def load_policy(path: str | Path) -> Policy:
                 setattr(policy, name, torch.nn.Parameter(torch.zeros_like(value)))
         if isinstance(policy, FullyConnected):
             sizes = [tensors[f"layers.{number}.weight"].shape for number in range(len(tensors) // 2)]
-            policy.layers = torch.nn.ModuleList(torch.nn.Linear(columns, rows) for rows, columns in sizes)
+            policy.layers = torch.nn.ModuleList(Linear(columns, rows) for rows, columns in sizes)
         policy.load_state_dict(tensors)
     except (KeyError, TypeError, AttributeError, RuntimeError, InputError) as error:
         reason = " ".join(str(error).split())[:LONGEST_REASON]
