@@ -42,7 +42,9 @@ __all__ = [
 CELLS = 2**26
 """Numbers of demand (scenarios x periods x nodes) held at once: bounds the memory whatever is asked for."""
 MOST = 2048
-"""Scenarios at once."""
+"""Scenarios drawn at once."""
+ROWS = 2**15
+"""Nodes and links, of all scenarios together, that a thread simulates at once: far more fall out of its cache."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def evaluate_on(
             def cost_of(part: Tensor, drawn: Scenarios = drawn) -> Tensor:
                 return mean_costs(policy, graph, drawn[part], warm_up, whole_units)
 
-            total[rows] = torch.cat(threads.map(cost_of, graph, len(drawn)))
+            total[rows] = torch.cat(threads.map(cost_of, graph, len(drawn), max(1, ROWS // (graph.nodes + graph.links))))
             if bounds is None and source.count is not None:
                 bound[rows] = perfect_information(graph, drawn, warm_up)
             if reference is not None:
