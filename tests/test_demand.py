@@ -13,7 +13,7 @@ import torch
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows, scaled_calendar
-from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
+from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, on_circles, with_neighbours
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.topology.network import parse_network
@@ -306,6 +306,14 @@ def test_the_calendar_around_a_period():
     found = with_neighbours(calendar, 1, 2)  # of periods 0 and 1: before 0 stands itself, after 1 come 2 and 3
     assert found.tolist() == [[0, 10, 0, 10, 1, 11, 2, 12], [0, 10, 1, 11, 2, 12, 3, 13]]
     assert torch.equal(with_neighbours(calendar, 0, 0), calendar)
+
+
+def test_a_column_that_goes_round_stands_on_a_circle():
+    """A quarter, a half, three quarters and the whole of a cycle of 8; of one of 4 half, none, half and none."""
+    found = on_circles(torch.tensor([[2.0, 2.0], [4.0, 4.0], [6.0, 6.0], [8.0, 8.0]]), [8, 4])
+    eighths = torch.tensor([[0.0, 1, -1, 0], [-1, 0, 1, 0], [0, -1, -1, 0], [1, 0, 1, 0]])
+    fourths = torch.tensor([[-1.0, 0, 1, 0], [1, 0, 1, 0], [-1, 0, 1, 0], [1, 0, 1, 0]])
+    torch.testing.assert_close(found, torch.cat([eighths, fourths], dim=1), atol=1e-5, rtol=0)
 
 
 def test_a_logarithm_that_is_uniform():

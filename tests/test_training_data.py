@@ -5,10 +5,11 @@ import torch
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.errors import InputError
 from gnn_inventory.planning.orders import calendar_now
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.data import data_of
-from gnn_inventory.training.recipe import scenario_source
+from gnn_inventory.training.recipe import calendar_of, scenario_source
 from tests.test_cli import panel_recipe
 
 ITEMS, PERIODS, AHEAD = 5, 60, 2
@@ -67,6 +68,27 @@ def test_the_calendar_of_a_period_is_its_own_and_of_those_after_it(telling):
     torch.testing.assert_close(test[:, 0] * week.std() + week.mean(), torch.arange(41.0, 61.0))
     later = week + AHEAD
     torch.testing.assert_close(test[:, AHEAD] * later.std() + later.mean(), torch.arange(43.0, 63.0))
+
+
+def test_a_column_that_goes_round_is_seen_of_its_own_period(telling):
+    """After what is seen around it; the week of the file is 1 more than the period."""
+    file = telling().demand.calendar.file
+    calendar = f"demand.calendar={{file: {file}, columns: [week], ahead: {AHEAD}, cycles: {{week: 8}}}}"
+    found, around = (calendar_of(telling(*more).demand) for more in ([calendar], []))
+    assert torch.equal(found[:, : 1 + AHEAD], around)
+    torch.testing.assert_close(
+        found[:2, 1 + AHEAD :], torch.tensor([[0.5**0.5, 0.5**0.5, 0, 1], [0, 1, -1, 0]]), atol=1e-6, rtol=0
+    )
+
+
+def test_a_calendar_of_which_nothing_is_seen_is_refused(telling):
+    file = telling().demand.calendar.file
+    with pytest.raises(InputError, match="got none, and no cycles; expected at least one column"):
+        telling(f"demand.calendar={{file: {file}}}")
+    with pytest.raises(InputError, match=r"cycles.week: got 0; expected a number > 0"):
+        telling(f"demand.calendar={{file: {file}, cycles: {{week: 0}}}}")
+    with pytest.raises(InputError, match="no column 'weak'"):
+        calendar_of(telling(f"demand.calendar={{file: {file}, cycles: {{weak: 8}}}}").demand)
 
 
 def test_stated_demand_is_trained_on_its_own_stream(quick):

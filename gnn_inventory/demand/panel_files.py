@@ -16,9 +16,11 @@ from torch import Tensor
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.types import Float
 
-__all__ = ["COLUMNS", "SalesPanel", "load_calendar", "load_panel", "with_neighbours"]
+__all__ = ["COLUMNS", "SalesPanel", "load_calendar", "load_panel", "on_circles", "with_neighbours"]
 
 COLUMNS = ("item", "location", "period", "sales")
+HARMONICS = 2
+"""Of a column of the calendar that goes round."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,23 @@ def with_neighbours(calendar: Float[Tensor, "period channel"], behind: int, ahea
     padded = torch.cat([calendar[:1].expand(behind, -1), calendar])
     rows = len(calendar) - ahead
     return torch.cat([padded[shift : shift + rows] for shift in range(behind + ahead + 1)], dim=1)
+
+
+def on_circles(calendar: Float[Tensor, "period channel"], lengths: Sequence[float]) -> Float[Tensor, "period wide"]:
+    """Columns that go round, as cosine and sine of once and twice the angle: the last day of a month is beside the first of the next.
+
+    Where in its cycle a period is also says where those after it are.
+
+    Args:
+        calendar: [T, F].
+        lengths: of the cycle of each column, in its units.
+
+    Returns:
+        [T, 4 F]: of each column cos a, sin a, cos 2a, sin 2a, where a is 2 pi times the value over the length.
+    """
+    angle = 2 * math.pi * calendar / torch.tensor(lengths, dtype=calendar.dtype)
+    waves = [wave(angle * times) for times in range(1, HARMONICS + 1) for wave in (torch.cos, torch.sin)]
+    return torch.stack(waves, dim=-1).flatten(1)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import networkx as nx
+import torch
 from pydantic import Discriminator, Tag, ValidationError
 
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
-from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, with_neighbours
+from gnn_inventory.demand.panel_files import SalesPanel, load_calendar, load_panel, on_circles, with_neighbours
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError, UsageError, nearest, problem
 from gnn_inventory.files import dump_yaml, parse_yaml, read_yaml
@@ -271,10 +272,13 @@ def calendar_of(settings: PanelSettings) -> Float[Tensor, "period channel"] | No
     stated = settings.calendar
     if stated is None:
         return None
-    calendar = load_calendar(stated.file, stated.columns)
-    if len(calendar) <= stated.ahead:
+    calendar = load_calendar(stated.file, [*stated.columns, *stated.cycles])
+    rows = len(calendar) - stated.ahead
+    if rows <= 0:
         raise InputError(f"{stated.file}: got {len(calendar)} rows; expected more than demand.calendar.ahead, {stated.ahead}")
-    return with_neighbours(calendar, stated.behind, stated.ahead)
+    columns, cycles = calendar[:, : len(stated.columns)], calendar[:rows, len(stated.columns) :]
+    around = with_neighbours(columns, stated.behind, stated.ahead)
+    return torch.cat([around, on_circles(cycles, list(stated.cycles.values()))], dim=1)
 
 
 def with_settings(content: Mapping[str, Any], settings: Sequence[str], option: str = "--set") -> dict[str, Any]:

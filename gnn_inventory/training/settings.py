@@ -192,9 +192,16 @@ class _Windows(Strict):
 
 class _Calendar(Strict):
     file: str
-    columns: Annotated[list[str], Field(min_length=1)]
+    columns: list[str] = []
     behind: Annotated[int, Field(ge=0, le=1000)] = 0
     ahead: Annotated[int, Field(ge=0, le=1000)] = 0
+    cycles: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+
+    @model_validator(mode="after")
+    def _something_is_seen(self) -> "_Calendar":
+        if not self.columns and not self.cycles:
+            raise ValueError("columns: got none, and no cycles; expected at least one column of the file")
+        return self
 
 
 class PanelSettings(Strict):
@@ -207,7 +214,7 @@ class PanelSettings(Strict):
         clamp: set negative sales to 0.
         items: [first, last) of the items to use; all where None.
         calendar: a CSV file with a row per period, the columns to use, and how many periods behind and ahead a policy sees of
-            it: a calendar is known beforehand.
+            it: a calendar is known beforehand; and columns that go round, such as the day of the month, with the length of their cycle.
     """
 
     panel: str | None = None
