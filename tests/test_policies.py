@@ -15,6 +15,7 @@ from gnn_inventory.references import reference_of
 from gnn_inventory.rollout import costs, periods
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.run_folder import load_policy, save_policy
 
 
 def drawn(network, count=16, length=20, seed=3):
@@ -57,10 +58,12 @@ def test_a_scenario_changes_no_other(name):
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_making_fitting_and_running_a_policy_draws_nothing_from_the_global_generators(name):
+def test_making_fitting_running_and_loading_a_policy_draws_nothing_from_the_global_generators(name, tmp_path):
     of_torch, of_numpy = torch.get_rng_state(), numpy.random.get_state()[1].copy()
     policy, graph, scenarios = fitted(name)
     costs(policy, graph, scenarios)
+    save_policy(policy, tmp_path / "policy.safetensors")
+    load_policy(tmp_path / "policy.safetensors")
     assert torch.equal(torch.get_rng_state(), of_torch)
     assert (numpy.random.get_state()[1] == of_numpy).all()
 

@@ -19,8 +19,6 @@ from gnn_inventory.types import Float
 __all__ = ["COLUMNS", "SalesPanel", "load_calendar", "load_panel", "on_circles", "with_neighbours"]
 
 COLUMNS = ("item", "location", "period", "sales")
-HARMONICS = 2
-"""Of a column of the calendar that goes round."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def on_circles(calendar: Float[Tensor, "period channel"], lengths: Sequence[floa
         [T, 4 F]: of each column cos a, sin a, cos 2a, sin 2a, where a is 2 pi times the value over the length.
     """
     angle = 2 * math.pi * calendar / torch.tensor(lengths, dtype=calendar.dtype)
-    waves = [wave(angle * times) for times in range(1, HARMONICS + 1) for wave in (torch.cos, torch.sin)]
+    waves = [wave(angle * times) for times in (1, 2) for wave in (torch.cos, torch.sin)]
     return torch.stack(waves, dim=-1).flatten(1)
 
 
