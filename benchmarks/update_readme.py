@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/update_readme.py NAME=DIR...
 DIR as `gnn-inventory benchmark NAME -o DIR` or `gnn-inventory transfer ... -o DIR` left it.
-NAME+=DIR: of a suite's part that was run anew, by a file with some of its problems and policies; their rows replace the old ones.
+NAME+=DIR: of a suite's part that was run anew, by a file with some of its problems and policies; their rows replace the old ones,
+where there are as many instances and seeds of them, and their gaps do not depend on the rest.
 """
 
 import csv
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gnn_inventory.benchmark.table import csv_text, markdown, markdown_table
+from gnn_inventory.benchmark.table import contender, csv_text, markdown, markdown_table, words_of
 from gnn_inventory.benchmark.transfer import AS_IT_IS
 from gnn_inventory.files import write_text
 from gnn_inventory.picture import draw_gaps
@@ -20,6 +21,8 @@ from gnn_inventory.picture import draw_gaps
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 TRANSFERS = RESULTS / "transfer"
+DEPENDENT = {"best known", "nothing else", "nothing"}
+"""What a gap is over where it depends on the other policies in the table."""
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
 
@@ -90,21 +93,38 @@ def add_part(suite: str, folder: Path) -> None:
     """Put a part of a suite, all of whose seeds were run anew, in the place of what stood there."""
     table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
     old = json.loads((RESULTS / f"{suite}.json").read_text(encoding="utf-8"))
-    if table["left"] or old["left"] or any(row["over"] == "best known" for row in table["rows"]):
-        raise SystemExit(
-            f"{folder}: expected a part and a suite that are done, and gaps over references that do not depend on the rest"
-        )
-    new = {(row["problem"], row["policy"]) for row in table["rows"]}
-    rows = [row for row in old["rows"] if (row["problem"], row["policy"]) not in new] + table["rows"]
+    if table["left"] or old["left"]:
+        raise SystemExit(f"{folder}: expected a part and a suite that are done")
+    new = {(row["problem"], row["policy"], row["settings"]): row for row in table["rows"]}
+    replaced = [row for row in old["rows"] if (row["problem"], row["policy"], row["settings"]) in new]
+    for row in [*replaced, *table["rows"]]:
+        if row["over"] in DEPENDENT:
+            raise SystemExit(
+                f"{folder}: {row['problem']}, {row['policy']}: expected a gap that does not depend on other policies"
+            )
+    for row in replaced:
+        now = new[row["problem"], row["policy"], row["settings"]]
+        if now["instances"] < row["instances"] or now["seeds"] < row["seeds"]:
+            raise SystemExit(f"{folder}: {row['problem']}, {row['policy']}: expected as many instances and seeds as stand there")
+    rows = [row for row in old["rows"] if (row["problem"], row["policy"], row["settings"]) not in new] + table["rows"]
     write_rows(suite, sorted(rows, key=lambda row: (row["problem"], row["policy"], row["settings"])), [])
     with open(RESULTS / f"{suite}-cells.csv", encoding="utf-8", newline="") as file:
-        cells = [cell for cell in csv.DictReader(file) if (cell["problem"], cell["policy"]) not in new]
+        cells = [cell for cell in csv.DictReader(file) if _row(cell) not in new]
     with open(folder / "cells.csv", encoding="utf-8", newline="") as file:
         cells += list(csv.DictReader(file))
     write_text(RESULTS / f"{suite}-cells.csv", csv_text(cells))
     gaps = [{key: json.loads(cell[key] or "null") for key in ("gap_percent", "gap_ci95")} for cell in cells]
-    drawn = [{**cell, **gap, "reference": {"kind": cell["kind"]}} for cell, gap in zip(cells, gaps, strict=True)]
+    names = [contender({**cell, "settings": json.loads(cell["settings"])}) for cell in cells]
+    drawn = [
+        {**cell, **gap, "policy": name, "reference": {"kind": cell["kind"]}}
+        for cell, gap, name in zip(cells, gaps, names, strict=True)
+    ]
     draw_gaps(drawn, RESULTS / f"{suite}-gaps.svg")
+
+
+def _row(cell: dict[str, str]) -> tuple[str, str, str]:
+    """Which row of the summary a line of the cells belongs to."""
+    return cell["problem"], cell["policy"], words_of(json.loads(cell["settings"]))
 
 
 def put(page: Path, text: str) -> None:

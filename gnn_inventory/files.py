@@ -1,6 +1,7 @@
 """Reading YAML with line numbers, and writing files so that a reader sees the old one or the new one, never half."""
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import re
@@ -12,7 +13,18 @@ import yaml
 
 from gnn_inventory.errors import InputError, UsageError
 
-__all__ = ["LOCKS", "dump_yaml", "holds_anything", "lock", "parse_yaml", "read_text", "read_yaml", "replace_file", "write_text"]
+__all__ = [
+    "LOCKS",
+    "digest",
+    "dump_yaml",
+    "holds_anything",
+    "lock",
+    "parse_yaml",
+    "read_text",
+    "read_yaml",
+    "replace_file",
+    "write_text",
+]
 
 LOCKS = importlib.util.find_spec("fcntl") is not None
 """Whether the system has locks on files."""
@@ -71,6 +83,18 @@ for kind, (text, beginnings) in PLAIN.items():
     whole = re.compile(f"^(?:{text.pattern})$", text.flags)
     for either in (_Loader, _Dumper, _InFull):
         either.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", whole, list(beginnings))
+
+
+def digest(file: Path) -> str:
+    """Of what a file holds.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def dump_yaml(content: Any, in_full: bool = False) -> str:

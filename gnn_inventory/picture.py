@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ __all__ = ["draw_against_sizes", "draw_gaps", "draw_matrix", "draw_network", "dr
 FORMATS = (".svg", ".png", ".pdf")
 FAR = 100.0
 """Percent: where a gap is larger, the axis is logarithmic beyond 1."""
+NAME = 36
+"""Characters in a line of a policy's name beside its gaps."""
 COLOURS = {"supplier": "#8d99ae", "location": "#e9c46a", "customers": "#2a9d8f"}
 
 
@@ -77,8 +80,10 @@ def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     outcomes = [outcome for outcome in outcomes if outcome["gap_percent"] is not None]
     problems = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
     rows = {problem: list(dict.fromkeys(o["policy"] for o in outcomes if o["problem"] == problem)) for problem in problems}
+    names = {policy: textwrap.fill(policy, NAME) for problem in problems for policy in rows[problem]}
+    line_height = max([0.45, *(0.13 * (name.count("\n") + 1) for name in names.values())])
     heights = [len(rows[problem]) + 1.2 for problem in problems]
-    with _picture(path, 7, 0.45 * sum(heights) + 0.5, rows=len(problems), heights=heights) as panels:
+    with _picture(path, 7, line_height * sum(heights) + 0.5, rows=len(problems), heights=heights) as panels:
         for axes, problem in zip(panels, problems, strict=True):
             for line, policy in enumerate(rows[problem]):
                 members = [o for o in outcomes if o["problem"] == problem and o["policy"] == policy]
@@ -88,7 +93,7 @@ def draw_gaps(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None:
                 axes.errorbar(gaps, places, xerr=errors, fmt="o", ms=2.5, lw=0.7, color="#2a9d8f", ecolor="#8d99ae")
             if max(o["gap_percent"] for o in outcomes if o["problem"] == problem) > FAR:
                 axes.set_xscale("symlog", linthresh=1.0)  # else all others lie on one spot
-            axes.set_yticks(range(len(rows[problem])), rows[problem], fontsize=7)
+            axes.set_yticks(range(len(rows[problem])), [names[policy] for policy in rows[problem]], fontsize=7)
             axes.set_ylim(len(rows[problem]) - 0.4, -0.6)
             axes.axvline(0.0, color="#555555", lw=0.7)
             kinds = sorted({o["reference"]["kind"].replace("_", " ") for o in outcomes if o["problem"] == problem})
@@ -129,14 +134,15 @@ def draw_matrix(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None
     """Draw a matrix of gaps: what was trained on, by what is tested on.
 
     Args:
-        outcomes: each with `trained`, `problem` and `gap_percent`, None where there is none.
+        outcomes: at least one, each with `trained`, `problem` and `gap_percent`, None where there is none; a place without is left empty.
         path: of the picture.
     """
     rows = list(dict.fromkeys(outcome["trained"] for outcome in outcomes))
     columns = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
     gaps = {(outcome["trained"], outcome["problem"]): outcome["gap_percent"] for outcome in outcomes}
     with _picture(path, 1.1 * len(columns) + 3, 0.5 * len(rows) + 1.6) as axes:
-        values = [[math.nan if gaps[row, column] is None else gaps[row, column] for column in columns] for row in rows]
+        known = {place: gap for place, gap in gaps.items() if gap is not None}
+        values = [[known.get((row, column), math.nan) for column in columns] for row in rows]
         axes.imshow(
             values,
             cmap="YlOrRd",

@@ -3,6 +3,7 @@
 import csv
 import json
 from copy import deepcopy
+from datetime import date
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.topology.catalogue import build_network, network_mapping
 from gnn_inventory.topology.network import parse_network
 from gnn_inventory.training.recipe import load_recipe, scenario_source, with_settings
+from gnn_inventory.training.run_folder import save_policy
+from gnn_inventory.training.settings import Training
 from tests.test_cli import panel_recipe
 
 TINY = {f"training.{key}": [value] for key, value in {"scenarios": 32, "batch": 16, "epochs": 2, "dev_scenarios": 8}.items()}
@@ -160,6 +163,33 @@ def test_policies_whose_folders_have_one_name_are_refused(tmp_path):
     assert len(caught.value.problems) == 2
     assert "one: base (stock): another one's folder is 'one_base_stock_seed=0' too" in caught.value.problems[0]
     assert not (tmp_path / "suite").exists()
+
+
+def test_policies_of_one_name_and_other_settings_are_rows_of_their_own(tmp_path):
+    sizes = [{"name": "message_passing", "width": width, "slots": 3} for width in (2, 4)]
+    policies = {"ours": {"recipe": "one_warehouse", "vary": {**TINY, "policy": sizes}}}
+    problem = {"network": "one_warehouse", "evaluation": {"scenarios": 8, "periods": 40, "warm_up": 20}, "policies": policies}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
+    outcomes, _ = run_suite(suite, tmp_path / "suite")
+    rows = write_tables(outcomes, [], tmp_path / "suite")
+    assert [row["cost per store"] for row in rows] == [round(outcome["cost_per_store"], 4) for outcome in outcomes]
+    assert [row["settings"].rpartition("policy ")[2] for row in rows] == [
+        f"message_passing, width {width}, slots 3" for width in (2, 4)
+    ]
+
+
+def test_a_long_list_of_settings_is_no_name_too_long_for_a_file(tmp_path):
+    many = {
+        f"training.{key}": [value] for key, value in Training().model_dump().items() if isinstance(value, int) and key != "seed"
+    } | TINY
+    problem = deepcopy(SUITE["problems"]["one warehouse"])
+    problem["policies"] = {"echelon": {"recipe": "one_warehouse_echelon_base_stock", "vary": many}}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0, 1], "problems": {"one": problem}})
+    first, second = (cell.folder for cell in suite.cells())
+    assert len(f"{first}-0.safetensors.tmp") < 255
+    assert first != second
+    outcomes, left = run_suite(suite, tmp_path / "suite")
+    assert (len(outcomes), left) == (2, [])
 
 
 def test_nothing_may_be_among_the_values_that_vary():
@@ -325,8 +355,10 @@ def test_results_of_other_sales_are_not_shown_as_these(tmp_path):
     assert not (tmp_path / "another").exists()
 
 
-def test_a_policy_alone_in_its_place_has_no_gap(tmp_path):
-    suite = deepcopy(SUITE) | {"seeds": [0]}
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+def test_a_policy_alone_in_its_place_has_no_gap(tmp_path, seeds):
+    """Its other seeds are no other policy."""
+    suite = deepcopy(SUITE) | {"seeds": seeds}
     del suite["problems"]["one store"], suite["problems"]["one warehouse"]["policies"]["echelon"]
     outcomes, _ = run_suite(Suite.model_validate(suite), tmp_path / "suite")
     (row,) = write_tables(outcomes, [], tmp_path / "suite")
@@ -371,6 +403,89 @@ def test_mistakes_of_a_suite_are_reported_at_once(tmp_path):
     assert len(caught.value.problems) == 2
     with pytest.raises(UsageError, match="did you mean 'quick'"):
         load_suite("quik")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"evaluation": {"scenario": 6}},
+            "problems: one warehouse: evaluation: unknown key 'scenario'; did you mean 'scenarios'?",
+        ),
+        ({"evaluation": {"scenarios": 1}}, "problems.one warehouse.evaluation.scenarios: got 1; expected a number >= 2"),
+        ({"instances": {"stores": []}}, "problems.one warehouse.instances.stores: got []; expected at least 1 of them"),
+        ({"policies": {"a": {"recipe": "r", "shard": True}}}, "policies: a: unknown key 'shard'; did you mean 'shared'?"),
+        ({"policies": {"a": {"recipe": "r", "seeds": [1, 1]}}}, "policies.a.seeds: got [1, 1]; expected each seed once"),
+        ({"policies": {"a": {"recipe": "r", "vary": {"k": []}}}}, "policies.a.vary.k: got []; expected at least 1 of them"),
+        ({"instances": {"stores": [date(2020, 1, 1)]}}, "stores.0: got datetime.date(2020, 1, 1); expected a number, text, true"),
+    ],
+    ids=["scenario", "one scenario", "no instance", "shard", "twice", "no value", "date"],
+)
+def test_a_mistake_of_a_suite_is_one_line(tmp_path, change, expected):
+    wrong = deepcopy(SUITE)
+    wrong["problems"]["one warehouse"] |= change
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(InputError) as caught:
+        load_suite(str(tmp_path / "wrong.yaml"))
+    (line,) = caught.value.problems
+    assert expected in line
+
+
+def test_a_policy_that_cannot_serve_all_instances_is_refused_before_anything_is_trained(tmp_path):
+    wrong = deepcopy(SUITE)
+    wrong["problems"]["one warehouse"] |= {"instances": {"warehouse_link.lead_time": [3, 9]}}
+    policies = {"ours": {"recipe": "one_warehouse", "shared": True, "vary": TINY}}
+    wrong["problems"]["one warehouse"]["policies"] = policies
+    with pytest.raises(InputError, match=r"one warehouse: ours: policy message_passing: got a lead time of 9; .* at most 5"):
+        run_suite(Suite.model_validate(wrong), tmp_path / "suite")
+    assert not (tmp_path / "suite").exists()
+
+
+def test_settings_of_sales_need_a_recipe_of_sales(tmp_path):
+    with pytest.raises(InputError, match=r"--set demand\.items=\[0, 3\]: is for panels of sales, and no recipe"):
+        run_suite(Suite.model_validate(SUITE), tmp_path / "suite", settings=["demand.items=[0, 3]"])
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text())["network"]))
+    policies = {"ours": {"recipe": str(recipe)}, "base": {"recipe": "one_warehouse_base_stock", "shared": True}}
+    problem = {"network": str(tmp_path / "network.yaml"), "policies": policies}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"two": problem}})
+    with pytest.raises(InputError, match=r"two: base: its network has a panel of sales; expected a recipe of sales"):
+        run_suite(suite, tmp_path / "suite")
+    assert not (tmp_path / "suite").exists()
+
+
+def test_policies_of_one_problem_are_tested_on_the_same_sales(tmp_path):
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text())["network"]))
+    problem = {"network": str(tmp_path / "network.yaml")}
+    suite = {"about": "one", "minutes": 5, "seeds": [0], "problems": {"two": problem}}
+    for key, value, differs in (("demand.items", [0, 3], "items"), ("demand.windows.test", [36, 60], "windows")):
+        problem["policies"] = {"ours": {"recipe": str(recipe)}, "less": {"recipe": str(recipe), "vary": {key: [value]}}}
+        with pytest.raises(InputError, match=f"two: less: other {differs} of demand than ours; expected the same to test on"):
+            run_suite(Suite.model_validate(suite), tmp_path / "suite", minutes=0)
+    problem["policies"]["less"]["vary"] = {"demand.windows.train": [[0, 25]]}  # what it learns from is its own affair
+    assert len(run_suite(Suite.model_validate(suite), tmp_path / "suite", minutes=0)[1]) == 2
+
+
+def test_results_of_other_weights_to_start_from_are_not_shown_as_these(tmp_path):
+    start = tmp_path / "start.safetensors"
+    save_policy(gi.BaseStock(), start)
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        f"network: one_store_backlogged\npolicy: {{name: base_stock}}\nstart: {start}\n"
+        "training: {scenarios: 16, epochs: 1, dev_scenarios: 8}\n"
+    )
+    problem = {"network": "one_store_backlogged", "evaluation": {"scenarios": 8, "periods": 40, "warm_up": 20}}
+    problem["policies"] = {"base stock": {"recipe": str(recipe)}}
+    suite = Suite.model_validate({"about": "one", "minutes": 5, "seeds": [0], "problems": {"one": problem}})
+    outcomes, _ = run_suite(suite, tmp_path / "suite")
+    assert run_suite(suite, tmp_path / "suite")[0] == outcomes
+    start.write_bytes(start.read_bytes() + b" ")
+    with pytest.raises(UsageError, match="'mine' was trained there from other weights; name another folder"):
+        run_suite(suite, tmp_path / "suite")
+    start.unlink()
+    with pytest.raises(InputError, match=r"one: base stock: .*start\.safetensors: cannot be read"):
+        run_suite(suite, tmp_path / "other")
 
 
 @pytest.mark.parametrize("name", sorted(suites()))

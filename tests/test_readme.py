@@ -1,18 +1,70 @@
 """The README's tables are those of docs/results, to the letter."""
 
 import importlib.util
+import json
+from copy import deepcopy
 from pathlib import Path
+
+import pytest
+
+from gnn_inventory.benchmark.table import csv_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_the_tables_of_the_readme_are_the_measured_ones():
+@pytest.fixture
+def module():
     spec = importlib.util.spec_from_file_location("update_readme", ROOT / "benchmarks" / "update_readme.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_the_tables_of_the_readme_are_the_measured_ones(module):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert module.BEGIN + module.block() + module.END in readme
     assert module.block().count("| ") > 20, "there are results"
     transfer = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
     assert module.BEGIN + module.transfer_block() + module.END in transfer
     assert module.transfer_block().count("| ") > 20, "there are results"
+
+
+ROW = {"problem": "p", "policy": "ours", "settings": "", "instances": 2, "seeds": 3, "over": "optimum", "machine": "m"}
+ROWS = [ROW | {"date": "2026-01-01", "settings": settings} for settings in ("scenarios 128", "scenarios 8192")]
+CELLS = [
+    {"problem": "p", "policy": "ours", "settings": f'{{"training.scenarios": {count}}}', "gap_percent": 1.0, "gap_ci95": "[0, 2]"}
+    | {"kind": "optimum", "instance": "{}"}
+    for count in (128, 8192)
+]
+
+
+@pytest.fixture
+def part(module, tmp_path, monkeypatch):
+    """A suite's results with two rows, and a folder in which the first of them was run anew."""
+    results, folder = tmp_path / "results", tmp_path / "part"
+    monkeypatch.setattr(module, "RESULTS", results)
+    for path in (results, folder):
+        path.mkdir()
+    (results / "s.json").write_text(json.dumps({"rows": ROWS, "left": []}))
+    (results / "s-cells.csv").write_text(csv_text(CELLS))
+
+    def write(**changes):
+        (folder / "table.json").write_text(json.dumps({"rows": [ROWS[0] | {"date": "2026-02-02"} | changes], "left": []}))
+        (folder / "cells.csv").write_text(csv_text([deepcopy(CELLS[0]) | {"gap_percent": 0.5}]))
+        module.add_part("s", folder)
+        cells = (results / "s-cells.csv").read_text().splitlines()[1:]
+        return json.loads((results / "s.json").read_text())["rows"], cells
+
+    return write
+
+
+def test_a_part_replaces_its_own_rows_alone(part):
+    rows, cells = part()
+    assert [(row["settings"], row["date"]) for row in rows] == [("scenarios 128", "2026-02-02"), ("scenarios 8192", "2026-01-01")]
+    assert [("8192" in cell, ",0.5," in cell) for cell in cells] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("change", [{"seeds": 2}, {"instances": 1}, {"over": "best known"}, {"over": "nothing else"}])
+def test_a_part_that_would_lose_rows_or_gaps_is_refused(part, change):
+    with pytest.raises(SystemExit, match=r"p, ours: expected (as many instances and seeds|a gap that does not depend)"):
+        part(**change)

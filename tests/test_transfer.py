@@ -285,6 +285,39 @@ def test_a_training_that_cannot_go_on_is_named_and_the_others_go_on(run, native,
         run_transfer(asked, tmp_path / "out")
 
 
+def test_a_place_that_could_not_be_measured_is_left_empty(run, tmp_path, monkeypatch):
+    def failing(part, results, evaluation):
+        if (part.target, part.trained) == ("second", "other"):
+            raise TrainingError("costs nan: the policy has left all bounds; train it anew")
+        return measured(part, results, evaluation)
+
+    measured = transfer._measured
+    monkeypatch.setattr("gnn_inventory.benchmark.transfer._measured", failing)
+    other = shutil.copytree(run, tmp_path / "other")
+    asked = Transfer([run, other], ["one_warehouse name=first", "one_warehouse stores=4 name=second"], 0, [], ASKED)
+    failures = []
+    outcomes = run_transfer(asked, tmp_path / "out", on_failure=failures.append)
+    assert failures == ["other on second: costs nan: the policy has left all bounds; train it anew"]
+    rows = write_transfer(outcomes, tmp_path / "out")
+    assert [(row["network"], row["trained on"]) for row in rows] == [("first", "run"), ("first", "other"), ("second", "run")]
+    assert (tmp_path / "out" / "matrix.svg").stat().st_size > 0
+
+
+def test_natives_of_other_weeks_are_not_shown_as_these(tmp_path):
+    """A native learns from, and is tested on, the sales of the first run, which are no part of its own recipe."""
+    file = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 70), generator=torch.Generator().manual_seed(0)).float())
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(yaml.safe_load(file.read_text())["network"]))
+    runs = [tmp_path / name for name in ("early", "late")]
+    for folder, test in zip(runs, ([35, 60], [45, 70]), strict=True):
+        gi.train_recipe(load_recipe(file, [f"demand.windows.test={test}"]), RunFolder(folder))
+    early, late = (
+        Transfer([run], [str(tmp_path / "network.yaml")], 0, ["specialist_base_stock training.epochs=1"], ASKED) for run in runs
+    )
+    run_transfer(early, tmp_path / "out")
+    with pytest.raises(UsageError, match="was measured there on other sales; name another folder"):
+        run_transfer(late, tmp_path / "out")
+
+
 def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, native, tmp_path):
     far = "one_warehouse warehouse_link.lead_time=9"
     farther = "one_warehouse warehouse_link.lead_time=10"

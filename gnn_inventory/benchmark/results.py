@@ -17,13 +17,14 @@ from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.files import holds_anything, replace_file, write_text
 from gnn_inventory.policies.base import Oracle, Policy
+from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
 from gnn_inventory.training.recipe import Recipe, scenario_source
 from gnn_inventory.training.run_folder import RunFolder
-from gnn_inventory.training.settings import Evaluation
+from gnn_inventory.training.settings import Evaluation, PanelSettings
 
-__all__ = ["Outcome", "Results"]
+__all__ = ["Outcome", "Results", "decide_once"]
 
 Outcome = dict[str, Any]
 """What one policy gave on one network: a line of the table of all cells."""
@@ -85,12 +86,12 @@ class Results:
         return _content(file) if file.exists() else None
 
     def refuse_other_sales(self, outcomes: Sequence[Outcome], recipe: Recipe, mapping: Mapping[str, Any]) -> None:
-        """Raise where what is done was measured on other sales than the recipe names now."""
+        """Raise where what is done was measured on other sales, or in other periods of them, than the recipe names now."""
         network = build_network(mapping)
         if recipe.demand is None or recipe.demand.panel is None or not is_panel(parse_network(network)):
             return
-        now = scenario_source(recipe, "test", 0, network).fingerprint
-        if any(outcome.get("sales", now) != now for outcome in outcomes):
+        now = {"sales": scenario_source(recipe, "test", 0, network).fingerprint, "window": _window(recipe.demand)}
+        if any(outcome.get(key, value) != value for outcome in outcomes for key, value in now.items()):
             raise UsageError(f"{self.path}: '{recipe.name}' was measured there on other sales; name another folder")
 
     def finish(self, cell: str, outcomes: Sequence[Outcome]) -> None:
@@ -140,6 +141,7 @@ class Results:
             **evaluated.to_json(),
             **about,
             **({"sales": source.fingerprint} if source.fingerprint else {}),
+            **({"window": _window(recipe.demand)} if recipe.demand is not None and is_panel(parsed) else {}),
             "stores": len(parsed.customers),
             "oracle": isinstance(policy, Oracle),
             "counted_periods": periods - warm_up,
@@ -150,6 +152,22 @@ class Results:
 
     def _cell_file(self, cell: str) -> Path:
         return self.path / "cells" / f"{cell}.json"
+
+
+def _window(sales: PanelSettings) -> dict[str, Any]:
+    """The periods of the sales that a policy is tested in."""
+    windows = sales.windows.model_dump(mode="json")
+    return {key: windows[key] for key in ("test", "history", "warm_up")}
+
+
+def decide_once(policy: Policy | Oracle, recipe: Recipe, mapping: Mapping[str, Any]) -> None:
+    """Let a policy decide once where it is to be tested.
+
+    Raises:
+        InputError: it cannot.
+    """
+    source = scenario_source(recipe, "test", 0, build_network(mapping))
+    next(iter(periods(policy, source.graph, source.sample(0, 1, source.periods or 1))))
 
 
 def _processor() -> str:

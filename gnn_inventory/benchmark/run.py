@@ -6,15 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gnn_inventory.benchmark.results import Outcome, Results
+from gnn_inventory.benchmark.results import Outcome, Results, decide_once
 from gnn_inventory.benchmark.suite import Cell, Suite, settings_of
 from gnn_inventory.errors import GnnInventoryError, InputError, TrainingError, UsageError
+from gnn_inventory.files import digest
 from gnn_inventory.policies import ORACLES
 from gnn_inventory.policies.base import Oracle, Policy
 from gnn_inventory.topology.catalogue import build_network, network_mapping
-from gnn_inventory.topology.network import parse_network
+from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source, with_settings
-from gnn_inventory.training.train import train_recipe
+from gnn_inventory.training.train import prepared, train_recipe
 
 __all__ = ["run_suite"]
 
@@ -61,6 +62,9 @@ def run_suite(
         if found is not None:
             _refuse_another(recipe, results.run(cell.folder).recipe(), folder)
             results.refuse_other_sales(found, recipe, _mapping(suite, cell, cell.instances[0]))
+            start = _start_of(recipe)
+            if any(outcome.get("start", start.get("start")) != start.get("start") for outcome in found):
+                raise UsageError(f"{folder}: '{recipe.name}' was trained there from other weights; name another folder")
         else:
             if time.monotonic() >= deadline or not _runnable(recipe):
                 left.append(cell)
@@ -88,26 +92,66 @@ def run_suite(
 def _checked(suite: Suite, cells: Sequence[Cell], settings: Sequence[str]) -> list[Recipe]:
     """The recipe of each cell; every mistake in these and in the networks of the instances, at once."""
     recipes, problems, folders = [], [], [cell.folder for cell in cells]
+    networks: dict[str, Network] = {}
     for cell in cells:
+        for instance in cell.instances:
+            try:
+                networks[_place(cell, instance)] = parse_network(build_network(_mapping(suite, cell, instance)))
+            except GnnInventoryError as error:
+                problems += [f"{cell.problem}: instances: {line}" for line in str(error).splitlines()]
+    for cell in cells:
+        who = f"{cell.problem}: {cell.policy}"
         if folders.count(cell.folder) > 1:
-            problems.append(
-                f"{cell.problem}: {cell.policy}: another one's folder is '{cell.folder}' too; give it a name of its own"
-            )
+            problems.append(f"{who}: another one's folder is '{cell.folder}' too; give it a name of its own")
         try:
             recipe = _recipe(cell, settings)
             recipes.append(recipe)
+            _start_of(recipe)
             if recipe.demand is not None and _runnable(recipe):
                 scenario_source(recipe, "train", 0)  # the sales are there, and long enough
+            tested = [networks[place] for instance in cell.instances if (place := _place(cell, instance)) in networks]
+            if recipe.demand is None and any(is_panel(network) for network in tested):
+                problems.append(f"{who}: its network has a panel of sales; expected a recipe of sales, got {recipe.name}")
+            elif cell.contender.shared and cell.seed == (cell.contender.seeds or suite.seeds)[0] and _runnable(recipe):
+                _refuse_misfits(recipe, [_mapping(suite, cell, instance) for instance in cell.instances])
         except GnnInventoryError as error:
-            problems += [f"{cell.problem}: {cell.policy}: {line}" for line in str(error).splitlines()]
-        for instance in cell.instances:
-            try:
-                parse_network(build_network(_mapping(suite, cell, instance)))
-            except GnnInventoryError as error:
-                problems += [f"{cell.problem}: instances: {line}" for line in str(error).splitlines()]
+            problems += [f"{who}: {line}" for line in str(error).splitlines()]
+    if not problems:
+        problems += _other_sales(cells, recipes)
+        if settings and all(recipe.demand is None for recipe in recipes):
+            problems.append(f"--set {settings[0]}: is for panels of sales, and no recipe of this suite has one; expected none")
     if problems:
         raise InputError(dict.fromkeys(problems))
     return recipes
+
+
+def _place(cell: Cell, instance: Mapping[str, Any]) -> str:
+    """Which network of the suite an instance is."""
+    return f"{cell.problem} {settings_of(instance)}"
+
+
+def _refuse_misfits(recipe: Recipe, mappings: Sequence[Mapping[str, Any]]) -> None:
+    """Raise where the policy that one training makes for all instances cannot decide on one of them."""
+    oracle = ORACLES.get(str(recipe.policy["name"]))
+    policy = prepared(recipe)[0] if oracle is None else oracle()
+    for mapping in mappings:
+        decide_once(policy, recipe, mapping)
+
+
+def _other_sales(cells: Sequence[Cell], recipes: Sequence[Recipe]) -> list[str]:
+    """What policies of one problem are tested on other sales, or in other periods, than its first: their costs cannot be compared."""
+    problems: list[str] = []
+    first: dict[str, tuple[str, dict[str, Any]]] = {}
+    for cell, recipe in zip(cells, recipes, strict=True):
+        if recipe.demand is not None:
+            sales = recipe.demand.model_dump(mode="json", exclude={"calendar": True, "windows": {"train", "dev"}})
+            name, other = first.setdefault(cell.problem, (cell.policy, sales))
+            differs = ", ".join(key for key in sales if sales[key] != other[key])
+            if differs:
+                problems.append(
+                    f"{cell.problem}: {cell.policy}: other {differs} of demand than {name}; expected the same to test on"
+                )
+    return problems
 
 
 def _recipe(cell: Cell, settings: Sequence[str]) -> Recipe:
@@ -124,6 +168,11 @@ def _refuse_another(recipe: Recipe, done: Recipe, folder: Path) -> None:
     """Raise where what is done was trained by another recipe; where the sales lie does not matter."""
     if _wherever_sales_lie(recipe).without_device() != _wherever_sales_lie(done).without_device():
         raise UsageError(f"{folder}: '{recipe.name}' has changed since it was trained there; name another folder")
+
+
+def _start_of(recipe: Recipe) -> dict[str, str]:
+    """The weights that a training starts from, where its recipe names some."""
+    return {} if recipe.start is None else {"start": digest(recipe.start)}
 
 
 def _wherever_sales_lie(recipe: Recipe) -> Recipe:
@@ -168,6 +217,7 @@ def _run(cell: Cell, recipe: Recipe, suite: Suite, results: Results, deadline: f
             "seed": cell.seed,
             "training_scenarios": 0 if oracle else recipe.training.scenarios,
             "training_seconds": round(seconds, 1),
+            **_start_of(recipe),
         }
         name = f"{cell.folder}-{len(outcomes)}"
         outcomes.append(results.measure(name, recipe, policy, _mapping(suite, cell, instance), problem.evaluation, about))

@@ -1,5 +1,6 @@
 """A suite: which policies are trained on which problems, with which seeds, and on which instances they are tested."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 
 from gnn_inventory.errors import InputError
 from gnn_inventory.files import read_yaml
@@ -19,8 +20,19 @@ from gnn_inventory.training.settings import Evaluation, Seed
 
 __all__ = ["Cell", "Problem", "Suite", "load_suite", "suites"]
 
-Values = dict[str, list[Any]]
+LONGEST = 200
+"""Bytes of the name of a run folder."""
+
+
+def _once(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"got {seeds}; expected each seed once")
+    return seeds
+
+
+Values = dict[str, Annotated[list[JsonValue], Field(min_length=1)]]
 """Dotted key -> the values that it takes; every combination is meant."""
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_once)]
 
 
 class Contender(Strict):
@@ -36,7 +48,7 @@ class Contender(Strict):
     recipe: str
     shared: bool = False
     vary: Values = {}
-    seeds: list[Seed] | None = None
+    seeds: Seeds | None = None
 
 
 class Problem(Strict):
@@ -67,7 +79,7 @@ class Suite(Strict):
 
     about: str
     minutes: Annotated[float, Field(gt=0)]
-    seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1, 2]
+    seeds: Seeds = [0, 1, 2]
     problems: Annotated[dict[str, Problem], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -131,10 +143,13 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """Name of its run folder."""
+        """Name of its run folder; of a long one a digest stands for the rest."""
         own = {} if self.contender.shared else self.instances[0]
         parts = [self.problem, self.policy, *(f"{key}={value}" for key, value in {**own, **self.varied}.items())]
-        return re.sub(r"[^\w=.,-]+", "_", " ".join([*parts, f"seed={self.seed}"]))
+        name = re.sub(r"[^\w=.,-]+", "_", " ".join([*parts, f"seed={self.seed}"]))
+        if len(name.encode()) <= LONGEST:
+            return name
+        return f"{name[: LONGEST // 5]}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def settings_of(values: Mapping[str, Any]) -> list[str]:

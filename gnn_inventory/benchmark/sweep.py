@@ -101,11 +101,9 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     study = optuna.create_study(study_name="sweep", storage=storage, load_if_exists=True)
-    seed = lowest.training.seed + len(study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True)
     distributions = {key: _distribution(values) for key, values in space.items()}
     while True:
-        with _next_trial(study, asked.trials, distributions, folder) as found:
+        with _next_trial(study, asked.trials, lowest.training.seed, distributions, folder) as found:
             if found is None:
                 break
             number, drawn = found
@@ -130,18 +128,27 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
 
 @contextmanager
 def _next_trial(
-    study: "Study", trials: int, distributions: dict[str, Any], folder: Path
+    study: "Study", trials: int, seed: int, distributions: dict[str, Any], folder: Path
 ) -> Iterator[tuple[int, dict[str, Any]] | None]:
-    """A trial that nobody works on, held as long as this lasts; None where all are done or held by others."""
+    """A trial that nobody works on, held as long as this lasts; None where all are done or held by others.
+
+    The random numbers of each are of a seed of its own, whichever process draws them.
+    """
+    from optuna.samplers import TPESampler
+
     with ExitStack() as held:
         (folder / "trials").mkdir(exist_ok=True)
         with lock(folder / "trials" / "choosing.lock", wait=True):
             chosen = None
             for trial in study.get_trials(deepcopy=False):
-                if not trial.state.is_finished() and held.enter_context(lock(folder / "trials" / f"{trial.number}.lock")):
+                if trial.state.is_finished() or not held.enter_context(lock(folder / "trials" / f"{trial.number}.lock")):
+                    continue
+                if not study.get_trials(deepcopy=False)[trial.number].state.is_finished():  # while it was another's
                     chosen = trial.number, dict(trial.params)
                     break
-            if chosen is None and len(study.get_trials(deepcopy=False)) < trials:
+            asked = len(study.get_trials(deepcopy=False))
+            if chosen is None and asked < trials:
+                study.sampler = TPESampler(seed=seed + asked, n_startup_trials=STARTUP, constant_liar=True)
                 fresh = study.ask(distributions)
                 held.enter_context(lock(folder / "trials" / f"{fresh.number}.lock"))
                 chosen = fresh.number, dict(fresh.params)

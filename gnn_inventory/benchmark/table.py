@@ -18,7 +18,18 @@ from gnn_inventory.files import write_text
 from gnn_inventory.intervals import relative_gap
 from gnn_inventory.picture import draw_gaps
 
-__all__ = ["csv_text", "gap_text", "markdown", "markdown_table", "rounded", "summarise", "with_gaps", "write_tables"]
+__all__ = [
+    "contender",
+    "csv_text",
+    "gap_text",
+    "markdown",
+    "markdown_table",
+    "rounded",
+    "summarise",
+    "with_gaps",
+    "words_of",
+    "write_tables",
+]
 
 BEST = "lowest mean cost in this table, on the same scenarios"
 ALONE = "nothing else was measured here"
@@ -29,7 +40,7 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     """The outcomes, with a gap to the best of them where theory gives no reference, or one of 0.
 
     Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. What sees the future is no rival. Where
-    nothing else was measured in a place, or the best costs nothing, there is no gap.
+    no other policy was measured in a place (trainings of one with other seeds are none), or the best costs nothing, there is no gap.
 
     Args:
         outcomes: as `run_suite` gives them.
@@ -40,7 +51,7 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
         if outcome.get("gap_percent") is None:
             rivals = [other for other in outcomes if _place(other) == _place(outcome) and not other.get("oracle")]
             best = min(rivals, key=lambda other: other["cost"], default=outcome)
-            alone = not [rival for rival in rivals if rival is not outcome]
+            alone = not any(_who(rival) != _who(outcome) for rival in rivals)
             if alone or best["cost"] == 0:
                 kind, why = ("nothing_else", ALONE) if alone else ("nothing", FREE)
                 nothing = {"kind": kind, "value": None, "source": why}
@@ -67,7 +78,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     """One row per problem, policy and kind of reference: the worst of all seeds and instances, each over its own reference."""
     groups: dict[tuple[str, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        key = outcome["problem"], outcome["policy"], _words(outcome["settings"]), outcome["reference"]["kind"]
+        key = outcome["problem"], outcome["policy"], words_of(outcome["settings"]), outcome["reference"]["kind"]
         groups.setdefault(key, []).append(outcome)
     rows = []
     for (problem, policy, settings, kind), members in sorted(groups.items()):
@@ -81,7 +92,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
                 "problem": problem,
                 "policy": policy,
                 "settings": settings,
-                "instances": len({_words(member["instance"]) for member in members}),
+                "instances": len({words_of(member["instance"]) for member in members}),
                 "seeds": len({member["seed"] for member in members}),
                 "measured": len(members),
                 "training scenarios": worst["training_scenarios"],
@@ -179,13 +190,18 @@ def write_tables(outcomes: Sequence[Outcome], left: Sequence[Cell], folder: Path
     )
     write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full, "left": [cell.folder for cell in left]}, indent=1))
     if any(outcome["gap_percent"] is not None for outcome in full):
-        draw_gaps([{**outcome, "policy": _contender(outcome)} for outcome in full], folder / "gaps.svg")
+        draw_gaps([{**outcome, "policy": contender(outcome)} for outcome in full], folder / "gaps.svg")
     return rows
 
 
-def _contender(outcome: Outcome) -> str:
+def contender(outcome: Outcome) -> str:
     """A policy and the settings that tell it from others of its kind."""
-    return ", ".join(filter(None, [outcome["policy"], _words(outcome["settings"])]))
+    return ", ".join(filter(None, [outcome["policy"], words_of(outcome["settings"])]))
+
+
+def _who(outcome: Outcome) -> tuple[Any, ...]:
+    """What a policy is, whatever its seed."""
+    return outcome["policy"], outcome.get("trained"), words_of(outcome.get("settings", {}))
 
 
 def _stores(outcome: Outcome) -> float:
@@ -195,14 +211,17 @@ def _stores(outcome: Outcome) -> float:
 
 def _place(outcome: Outcome) -> tuple[Any, ...]:
     """Where a cost was measured: costs of equal places can be compared."""
-    return outcome["problem"], _words(outcome["instance"]), outcome["scenarios"], outcome["periods"]
+    return outcome["problem"], words_of(outcome["instance"]), outcome["scenarios"], outcome["periods"]
 
 
-def _words(settings: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key.rpartition('.')[2].replace('_', ' ')} {value['name'] if isinstance(value, dict) and 'name' in value else value}"
-        for key, value in settings.items()
-    )
+def words_of(settings: Mapping[str, Any]) -> str:
+    """Settings as tables show them; a mapping by its name and what else it holds."""
+    found = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and "name" in value:
+            value = ", ".join([str(value["name"]), *(f"{inner} {held}" for inner, held in value.items() if inner != "name")])
+        found.append(f"{key.rpartition('.')[2].replace('_', ' ')} {value}")
+    return ", ".join(found)
 
 
 def _cell(value: Any) -> Any:

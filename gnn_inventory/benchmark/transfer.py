@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnn_inventory.benchmark.results import Outcome, Results
+from gnn_inventory.benchmark.results import Outcome, Results, decide_once
 from gnn_inventory.benchmark.table import csv_text, markdown_table, rounded, with_gaps
 from gnn_inventory.benchmark.targets import drawn_targets, native_recipes, recipe_of_run, targets_of
 from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import refuse_other_tests
-from gnn_inventory.files import write_text
+from gnn_inventory.files import digest, write_text
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.picture import draw_against_sizes, draw_matrix
 from gnn_inventory.policies import ORACLES
 from gnn_inventory.policies.base import Oracle, Policy
-from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
 from gnn_inventory.training.coverage import Coverage, longest_way, sizes_of
-from gnn_inventory.training.recipe import Recipe, scenario_source
+from gnn_inventory.training.recipe import Recipe
 from gnn_inventory.training.run_folder import RunFolder, load_policy
 from gnn_inventory.training.settings import Evaluation, Training
 from gnn_inventory.training.train import prepared, train_recipe
@@ -117,7 +116,7 @@ def run_transfer(
     _refuse_misfits(parts)
     results = Results(folder)
     statement = asked.statement() | {
-        "weights": {part.trained: _digest(part.file) for part in parts if part.file is not None},
+        "weights": {part.trained: digest(part.file) for part in parts if part.file is not None},
         "networks": dict(targets),
         "recipes": {native.name: native.without_device() for native in natives},
     }
@@ -256,11 +255,6 @@ def _refuse_same_name(part: _Part, others: Sequence[tuple[str, str, str]]) -> No
             )
 
 
-def _digest(file: Path) -> str:
-    """Of what a file holds."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def _refuse_misfits(parts: Sequence[_Part]) -> None:
     """Let every policy, trained or not yet, decide once on its target.
 
@@ -274,8 +268,7 @@ def _refuse_misfits(parts: Sequence[_Part]) -> None:
             if policy is None:
                 prepared(part.recipe)
             else:
-                source = scenario_source(part.recipe, "test", 0, build_network(part.mapping))
-                next(iter(periods(policy, source.graph, source.sample(0, 1, source.periods or 1))))
+                decide_once(policy, part.recipe, part.mapping)
         except InputError as error:
             problems.append(f"{part.policy if part.trained == ITSELF else part.trained} on {part.target}: {error}")
     if problems:
@@ -315,5 +308,7 @@ def write_transfer(outcomes: Sequence[Outcome], folder: Path) -> list[dict[str, 
     )
     write_text(folder / "table.json", json.dumps({"rows": rows, "cells": full}, indent=1))
     draw_against_sizes(full, folder / "sizes.svg")
-    draw_matrix([outcome for outcome in full if outcome["policy"] == AS_IT_IS], folder / "matrix.svg")
+    transferred = [outcome for outcome in full if outcome["policy"] == AS_IT_IS]
+    if transferred:
+        draw_matrix(transferred, folder / "matrix.svg")
     return rows

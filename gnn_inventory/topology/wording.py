@@ -23,6 +23,7 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a mapping of keys to values",
     "int_parsing_size": "an integer of ordinary size",
+    "invalid-json-value": "a number, text, true, false, null, or a list or mapping of these",
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
 }
@@ -66,6 +67,8 @@ def _line(item: Mapping[str, Any], model: type[BaseModel], where: str) -> str:
     if kind in symbols:
         symbol, key = symbols[kind]
         return problem(where, field, item["input"], f"a number {symbol} {context[key]:g}")
+    if kind == "too_short":
+        return problem(where, field, item["input"], f"at least {context['min_length']} of them")
     if kind == "literal_error":
         return problem(where, field, item["input"], context["expected"])
     return problem(where, field, item["input"], _EXPECTED.get(kind, item["msg"]))
@@ -74,8 +77,9 @@ def _line(item: Mapping[str, Any], model: type[BaseModel], where: str) -> str:
 def _fields(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     """The valid keys at a path inside a model."""
     for part in path:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        found = _model_in(annotation)
+        if part not in model.model_fields:  # a key of a mapping, or a place in a list, of such models
+            continue
+        found = _model_in(model.model_fields[part].annotation)
         if found is None:
             return list(model.model_fields)
         model = found

@@ -162,14 +162,14 @@ class Evaluation(Strict):
     """How a policy is evaluated.
 
     Attributes:
-        scenarios: fresh ones (a panel: its items, at most this many).
+        scenarios: fresh ones, at least 2 (a panel: its items, at most this many).
         periods: simulated per scenario, warm-up included (a panel: the test window).
         warm_up: first periods that are not counted (a panel: its windows' own).
         seed: of the scenarios; they differ from training and dev scenarios whatever it is.
         whole_units: round orders to whole units, feasibly.
     """
 
-    scenarios: Count = 4096
+    scenarios: Annotated[int, Field(ge=2, le=10**9)] = 4096
     periods: Count = 500
     warm_up: CountOrNone = 300
     seed: Seed = 0
