@@ -1,5 +1,6 @@
 """Baselines by hand, by theory, or by a second, plainer computation."""
 
+import networkx as nx
 import pytest
 import torch
 
@@ -31,7 +32,7 @@ def orders(policy, graph, on_hand, in_transit):
 def test_capped_base_stock_by_hand():
     graph, policy = one_store(), CappedBaseStock()
     policy.set_levels(graph, {"store": 14.0})
-    policy.caps.data = torch.tensor([1.25, 1.25])  # times a mean of 4: 5 units
+    policy.set_caps(graph, {"store": 5.0})
     # positions 14, 12, 9 + 3, 6, -2 lack 0, 2, 2, 8, 16
     assert orders(policy, graph, [14, 12, 9, 6, -2], [0, 0, 3, 0, 0]) == [0, 2, 2, 5, 5]
 
@@ -189,6 +190,19 @@ def test_levels_are_given_for_the_locations_of_the_network():
     levels = {"warehouse": 40.0, "store_0": 9.0, "store_1": 9.0}
     with pytest.raises(InputError, match="point: missing for location 'store_1'"):
         ReorderPoint().set_points(graph, {"warehouse": 30.0, "store_0": 5.0}, levels)
+    with pytest.raises(InputError, match=r"location 'store_1': got s 9\.5, S 9\.0; expected s at most S"):
+        ReorderPoint().set_points(graph, {**levels, "store_1": 9.5}, levels)
+    with pytest.raises(InputError, match="level: location 'store_0': got nan; expected a finite number"):
+        gi.EchelonBaseStock().set_levels(graph, {**levels, "store_0": float("nan")})
+
+
+def test_levels_in_units_need_a_mean_demand():
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    network.add_node("shop", holding_cost=1.0, underage_cost=9.0, unmet_demand="lost", demand="panel")
+    network.add_edge("supplier", "shop", lead_time=1)
+    with pytest.raises(InputError, match="level: location 'shop' states no mean demand, as on a panel of sales"):
+        gi.BaseStock().set_levels(gi.InventoryGraph.from_network(network), {"shop": 100.0})
 
 
 def test_a_cap_is_of_all_sources_together():

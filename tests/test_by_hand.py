@@ -259,6 +259,22 @@ def test_just_in_time_uses_what_is_there_first_and_the_cheaper_of_two_sources():
         }
 
 
+def test_just_in_time_buys_where_it_is_cheapest_to_buy_and_bring():
+    """Both warehouses lie a period from the store; units at b cost 0.5 + 0.2, at a 1.5: all come through b, though a has the first name."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    for name, price, carriage in (("a", 1.5, 0.0), ("b", 0.5, 0.2)):
+        network.add_node(name, holding_cost=0.5)
+        network.add_edge("supplier", name, lead_time=1, unit_cost=price)
+        network.add_edge(name, "store", lead_time=1, unit_cost=carriage)
+    network.add_node("store", **SURE, unmet_demand="lost")
+    graph, scenarios = drawn(network, 1, 6)
+    ordered = sum(period.orders[0] for period in periods(gi.JustInTime(), graph, scenarios))
+    by_name = dict(zip(graph.link_names, ordered.tolist(), strict=True))
+    assert by_name["a -> store"] == by_name["supplier -> a"] == 0.0
+    assert by_name["b -> store"] > 0.0
+
+
 def test_bullwhip_and_fill_rate_of_a_warehouse_and_its_store():
     """Both order 2, 8, 2, 8 (variance 12), customers 5, 7, 6, 3 (8.75 / 3)."""
 

@@ -384,10 +384,28 @@ def test_history_is_all_weeks_before_the_first_and_the_window_has_its_statistics
     torch.testing.assert_close(drawn.std_demand[:, :3], weeks[..., :4].std(2))
 
 
-def test_windows_without_history_give_finite_values():
-    windows = Windows(train=(0, 20), dev=(20, 30), test=(30, 40), history=0, warm_up=0)
-    drawn = PanelDemand(PANEL, NAMED, windows, "train", 0).sample(0, 6, 5)
-    assert torch.isfinite(torch.cat([values(drawn), drawn.mean_demand], 1)).all()
+@pytest.mark.parametrize("history", [0, 1])
+def test_mean_and_deviation_of_demand_need_a_history(history):
+    windows = Windows(train=(0, 20), dev=(20, 30), test=(30, 40), history=history, warm_up=0)
+    with pytest.raises(InputError, match=f"panel: windows.history: got {history}; expected at least 2"):
+        PanelDemand(PANEL, NAMED, windows, "train", 0)
+
+
+def test_panel_demand_takes_a_network_as_people_have_it():
+    """The same as of the parsed network; a network of its own demand, and what is no stream or seed, is one line."""
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    network.add_node("shop", holding_cost=1.0, underage_cost=9.0, unmet_demand="lost", demand="panel")
+    network.add_edge("supplier", "shop", lead_time=1)
+    sales = SalesPanel(torch.arange(80.0).reshape(2, 1, 40), None, "sales")
+    found = PanelDemand(network, sales, WINDOWS, "train", 0).sample(0, 2, 5)
+    assert torch.equal(found.demand, PanelDemand(parse_network(network), sales, WINDOWS, "train", 0).sample(0, 2, 5).demand)
+    with pytest.raises(InputError, match="stream: got 'tset'; did you mean 'test'"):
+        PanelDemand(network, sales, WINDOWS, "tset", 0)
+    with pytest.raises(InputError, match="seed: got -1; expected an integer >= 0"):
+        PanelDemand(network, sales, WINDOWS, "train", -1)
+    with pytest.raises(InputError, match="one_store_backlogged: states its own demand; expected `demand: panel`"):
+        PanelDemand(gi.one_store(), sales, WINDOWS, "train", 0)
 
 
 @pytest.mark.skipif(not FAVORITA.exists(), reason="the sales are not shipped")

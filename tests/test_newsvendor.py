@@ -7,9 +7,11 @@ import torch
 
 import gnn_inventory as gi
 from gnn_inventory.demand.distributions import SyntheticDemand
+from gnn_inventory.demand.panel import PanelDemand, Windows
+from gnn_inventory.demand.panel_files import SalesPanel
 from gnn_inventory.policies import FixedQuantile, NewsvendorQuantile, NewsvendorWithReturns, TransformedQuantile
 from gnn_inventory.policies.base import Known, UnsupportedNetworkError
-from gnn_inventory.policies.forecast import QUANTILES
+from gnn_inventory.policies.forecast import QUANTILES, QuantileForecaster
 from gnn_inventory.policies.newsvendor import _interpolated
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.network import parse_network
@@ -117,6 +119,39 @@ def test_it_trains_and_comes_back_from_its_file(tmp_path):
         if policy.state_dict().keys() - {"forecaster"}:
             names = policy.state_dict().keys() - {"forecaster"}
             assert any(not torch.equal(policy.state_dict()[name], loaded.state_dict()[name]) for name in names)
+
+
+def test_a_series_that_begins_to_sell_sets_no_quantile_of_the_others():
+    """4 of 4000 series sell nothing for 8 periods and then 300 a period, 2400 times the mean that stands for nothing; all others are
+    Poisson 20, whose 0.98 quantile over three periods is 77 (Poisson 60: P(D <= 76) = 0.980)."""
+    random = torch.Generator().manual_seed(0)
+    demand = torch.poisson(torch.full((4000, 11), 20.0), generator=random)
+    demand[:4, :8], demand[:4, 8:] = 0.0, 300.0
+    model = QuantileForecaster.fit(demand[:, :8], torch.zeros(4000, 0), torch.full((4000,), 3.0), demand[:, 8:].sum(1), seed=0)
+    fresh = torch.poisson(torch.full((2000, 8), 20.0), generator=random)
+    found = model.predict(fresh, torch.zeros(2000, 0), torch.full((2000,), 3.0))[:, QUANTILES.index(0.98)]
+    assert float(found.mean()) == pytest.approx(77.0, rel=0.05)
+    assert float(found.max()) < 120.0
+
+
+def test_the_forecaster_is_fitted_to_the_training_weeks_alone():
+    network = nx.DiGraph()
+    network.add_node("supplier", kind="supplier")
+    network.add_node("shop", holding_cost=1.0, price=9.0, unmet_demand="lost", demand="panel")
+    network.add_edge("supplier", "shop", lead_time=2)
+    windows = Windows(train=(0, 40), dev=(32, 52), test=(44, 64), history=8, warm_up=4)
+    sales = torch.poisson(torch.full((40, 1, 64), 20.0), generator=torch.Generator().manual_seed(0))
+
+    def fitted(values):
+        policy = NewsvendorQuantile(window=8)
+        policy.prepare(PanelDemand(network, SalesPanel(values, None, "sales"), windows, "train", 0), 40, 32)
+        return policy.forecaster
+
+    later, last = sales.clone(), sales.clone()
+    later[..., 40:] *= 10.0
+    last[..., 39] *= 10.0
+    assert torch.equal(fitted(later), fitted(sales))
+    assert not torch.equal(fitted(last), fitted(sales))
 
 
 def test_what_it_cannot_serve(prepared):

@@ -312,10 +312,39 @@ def test_a_policy_with_a_calendar_says_that_it_misses_it():
         costs(gi.MessagePassing(width=8, calendar=1), graph, scenarios)
 
 
-@pytest.mark.parametrize("sizes", [{"width": 0}, {"slots": 0}, {"rounds": -1}])
-def test_message_passing_has_a_size(sizes):
-    with pytest.raises(InputError, match="expected width and slots >= 1, the others >= 0"):
-        gi.MessagePassing(**sizes)
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (gi.MessagePassing, {"width": 0}),
+        (gi.MessagePassing, {"slots": 0}),
+        (gi.MessagePassing, {"rounds": -1}),
+        (gi.MessagePassing, {"survey_rounds": -1}),
+        (gi.PublishedMessagePassing, {"width": 0}),
+        (gi.PublishedMessagePassing, {"slots": -1}),
+        (gi.FullyConnected, {"width": 5000}),
+        (gi.BaseStock, {"window": -3}),
+        (POLICIES["newsvendor_quantile"], {"seed": -1}),
+    ],
+)
+def test_settings_of_a_policy_have_bounds(kind, settings):
+    ((name, value),) = settings.items()
+    with pytest.raises(InputError, match=rf"policy \w+: {name}: got {value}; expected (an integer from|at least) "):
+        kind(**settings)
+
+
+@pytest.mark.parametrize("name", ["base_stock", "message_passing", "newsvendor_quantile", "fully_connected"])
+def test_of_a_longer_past_a_policy_sees_its_window_alone(name):
+    graph, scenarios = drawn(gi.one_warehouse(), count=4, length=30)
+    policy = make_policy(name, window=8)
+    policy.fit_to(graph)
+    policy.prepare(SyntheticDemand(parse_network(gi.one_warehouse()), 3, "train"), 16, 60)
+    shape = (4, graph.links, graph.slots)
+    seen = [
+        Observation(torch.ones(4, graph.nodes), torch.zeros(shape), scenarios.demand[:, first:30], torch.zeros(0))
+        for first in (22, 10)
+    ]
+    short, long = (policy(graph, one).orders for one in seen)
+    assert torch.equal(short, long)
 
 
 def test_a_seed_of_an_evaluation_is_no_negative_number():

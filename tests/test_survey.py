@@ -160,8 +160,3 @@ def test_the_root_of_nothing_has_no_gradient():
     root(value).sum().backward()
     assert root(value).tolist() == [0.0, 2.0]
     assert value.grad.tolist() == [0.0, 0.25]  # 1 / (2 sqrt 4)
-
-
-def test_a_negative_number_of_survey_rounds_is_refused():
-    with pytest.raises(gi.InputError, match="survey_rounds -1; expected width and slots >= 1, the others >= 0"):
-        gi.MessagePassing(survey_rounds=-1)

@@ -3,13 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 
+import networkx as nx
 import torch
 
 from gnn_inventory.demand.panel_files import SalesPanel
 from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, initial_values, mean_seen
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.topology.network import Network
+from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.types import Float, Tensor
 
 __all__ = ["PanelDemand", "Windows", "scaled_calendar"]
@@ -35,6 +36,10 @@ class Windows:
     def problems(self, periods: int, where: str) -> list[str]:
         """What is wrong with these windows for a panel of `periods` periods: too short, or leaking."""
         found = []
+        if self.history < 2:
+            found.append(
+                problem(where, "windows.history", self.history, "at least 2: mean and deviation of demand are known from it")
+            )
         for name in STREAMS:
             first, last = getattr(self, name)
             needed = self.history + self.warm_up + 1
@@ -64,26 +69,35 @@ class PanelDemand(ScenarioSource):
     What a policy knows of an item beforehand (mean and standard deviation) is computed from the window's history alone.
 
     Args:
-        network: the network, its demand a panel.
+        network: the network, its demand a panel, in NetworkX or parsed.
         panel: the sales.
         windows: the split by time.
         stream: "train", "dev" or "test".
-        seed: of initial stock and parameters that scenarios draw.
+        seed: of initial stock and parameters that scenarios draw, an integer >= 0.
         calendar: values of each period [T, F], or None.
 
     Raises:
-        InputError: other locations than the network's, panel or calendar shorter than the windows, windows that leak.
+        InputError: other locations than the network's, panel or calendar shorter than the windows, windows that leak; the network states its
+            own demand; no such stream or seed.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: nx.DiGraph | Network,
         panel: SalesPanel,
         windows: Windows,
         stream: str,
         seed: int,
         calendar: Float[Tensor, "period channel"] | None = None,
     ) -> None:
+        if not isinstance(network, Network):
+            network = parse_network(network)
+        if stream not in STREAMS:
+            raise InputError(f"stream: got {stream!r}; {nearest(stream, STREAMS)}")
+        if seed < 0:
+            raise InputError(f"seed: got {seed}; expected an integer >= 0")
+        if not is_panel(network):
+            raise InputError(f"{network.name}: states its own demand; expected `demand: panel` at its locations with demand")
         problems = windows.problems(panel.sales.shape[2], panel.where)
         if calendar is not None and len(calendar) < panel.sales.shape[2]:
             problems.append(

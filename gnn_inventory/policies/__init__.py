@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gnn_inventory.errors import InputError, nearest
-from gnn_inventory.policies.base import Oracle, Policy
+from gnn_inventory.policies.base import Oracle, Policy, setting_problem
 from gnn_inventory.policies.base_stock import BaseStock, EchelonBaseStock
 from gnn_inventory.policies.capped_base_stock import CappedBaseStock
 from gnn_inventory.policies.equal_fractile import EqualFractile
@@ -35,10 +35,6 @@ ORACLES: dict[str, type[Oracle]] = {"just_in_time": JustInTime}
 """Name -> yardstick that sees the future and has nothing to train."""
 
 
-LARGEST = {"lumps": 1, "routes": 1, "seed": 2**63 - 1, "width": 4096}
-"""Bounds of policies' settings; 10 000 of the others."""
-
-
 def make_policy(name: str, **settings: int) -> Policy:
     """A policy by name.
 
@@ -57,11 +53,8 @@ def policy_problems(name: object, settings: Mapping[str, object]) -> list[str]:
         return [f"policy.name: got '{name}'; {nearest(str(name), POLICIES)}"]
     valid = POLICIES[str(name)]().config
     problems = [f"policy: unknown key '{key}'; {nearest(str(key), [*valid, 'name'])}" for key in settings if key not in valid]
-    for key, value in settings.items():
-        least, most = int(key == "width"), LARGEST.get(key, 10_000)
-        if key in valid and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
-            problems.append(f"policy.{key}: got {value!r}; expected an integer from {least} to {most}")
-    return problems
+    found = [setting_problem(key, value) for key, value in settings.items() if key in valid]
+    return problems + [f"policy.{problem}" for problem in found if problem is not None]
 
 
 def policy_name(policy: Policy | Oracle) -> str:

@@ -1,8 +1,8 @@
 """What a policy is: from what may be seen of a network to desired orders on its links."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -11,7 +11,20 @@ from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph, Parameters
 from gnn_inventory.types import Float, LinkPerScenario, LinkValues, NodePerScenario, NodeValues, Past, Transit
 
-__all__ = ["Decide", "Desired", "Known", "Observation", "Oracle", "Policy", "UnsupportedNetworkError"]
+__all__ = [
+    "Decide",
+    "Desired",
+    "Known",
+    "Observation",
+    "Oracle",
+    "Policy",
+    "UnsupportedNetworkError",
+    "refuse_settings",
+    "setting_problem",
+]
+
+LARGEST = {"lumps": 1, "routes": 1, "seed": 2**63 - 1, "width": 4096}
+"""Bounds of policies' settings; 10 000 of the others."""
 
 
 class UnsupportedNetworkError(InputError):
@@ -93,6 +106,22 @@ class Desired:
     placed: LinkPerScenario | None = None
 
 
+def setting_problem(key: str, value: object) -> str | None:
+    """What is wrong with the value of a policy's setting; None where nothing is."""
+    least, most = int(key == "width"), LARGEST.get(key, 10_000)
+    if not isinstance(value, bool) and isinstance(value, int) and least <= value <= most:
+        return None
+    return f"{key}: got {value!r}; expected an integer from {least} to {most}"
+
+
+def refuse_settings(kind: str, settings: Mapping[str, object]) -> None:
+    """Raise an InputError that names every setting of a policy of that kind that is out of bounds."""
+    found = [setting_problem(key, value) for key, value in settings.items()]
+    problems = [f"policy {kind}: {problem}" for problem in found if problem is not None]
+    if problems:
+        raise InputError(problems)
+
+
 Decide = Callable[[Observation], Desired]
 """A policy that has been put on a network: one decision per period."""
 
@@ -154,7 +183,7 @@ class Policy(nn.Module, ABC):
 
         Args:
             graph: the network.
-            observation: what may be seen in this period.
+            observation: what may be seen in this period; of a past longer than its window the policy sees the last periods alone.
             known: costs, lead times and statistics of demand; what the network states where None.
 
         Raises:
@@ -190,6 +219,8 @@ class Policy(nn.Module, ABC):
                     "policy: got a network that states no demand, as one with a panel of sales does; expected known=Known(...) with its "
                     "mean and deviation, or a policy with a window"
                 )
+        if self.window:
+            observation = replace(observation, past_demand=observation.past_demand[:, -self.window :])
         return self.start(graph, known)(observation)
 
 

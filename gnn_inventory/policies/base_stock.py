@@ -1,5 +1,6 @@
 """Base stock, local and echelon: one level per location, trained by the same gradient or set by hand."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError, refuse_settings
 from gnn_inventory.types import NodePerScenario, NodeValues
 
 __all__ = ["BaseStock", "EchelonBaseStock"]
@@ -27,9 +28,10 @@ class BaseStock(Policy):
 
     def __init__(self, window: int = 0) -> None:
         super().__init__()
+        self.config: dict[str, int] = {"window": window}
+        refuse_settings(self._kind, self.config)
         if window == 1:
             raise InputError(f"policy {self._kind}: got window 1; expected 0, or at least 2")
-        self.config: dict[str, int] = {"window": window}
         self.window = window
         self.levels = nn.Parameter(torch.zeros(0))
         self.shares = nn.Parameter(torch.zeros(0))
@@ -45,11 +47,24 @@ class BaseStock(Policy):
         """Set the level of each location by name [S, units], on a graph whose mean demand is known.
 
         Raises:
-            InputError: a location without a level, or a level of what is no location.
+            InputError: a location without a level, or a level of what is no location, or that is no finite number; demand that the
+                network does not state, as with a panel of sales.
         """
+        given = self._in_flows(graph, levels, "level")
         self.fit_to(graph)
+        self.levels = nn.Parameter(given)
+
+    def _in_flows(self, graph: InventoryGraph, given: Mapping[str, float], what: str) -> Tensor:
+        """What is given of each location by name [units], in units of the mean flow, in the graph's order; 0 for suppliers."""
         flow, _ = graph.flows(graph.mean_demand.unsqueeze(0))
-        self.levels = nn.Parameter(self._by_name(graph, levels, "level").to(flow.dtype) / flow.squeeze(0))
+        unknown = graph.has_demand & (graph.mean_demand == 0)
+        if bool(unknown.any()):
+            where = graph.labels[int(unknown.nonzero()[0])]
+            raise InputError(
+                f"policy {self._kind}: {what}: location '{where}' states no mean demand, as on a panel of sales, and parameters are in "
+                "units of it; train the policy"
+            )
+        return self._by_name(graph, given, what).to(flow.dtype) / flow.squeeze(0)
 
     def _by_name(self, graph: InventoryGraph, given: Mapping[str, float], what: str) -> Tensor:
         """What is given of each location by name, in the graph's order; 0 for suppliers."""
@@ -58,6 +73,11 @@ class BaseStock(Policy):
         where = f"policy {self._kind}: {what}"
         problems = [f"{where}: unknown location '{name}'; {nearest(name, locations)}" for name in set(given) - set(locations)]
         problems += [f"{where}: missing for location '{label}'" for label in locations if label not in given]
+        problems += [
+            f"{where}: location '{name}': got {value}; expected a finite number"
+            for name, value in given.items()
+            if not math.isfinite(value)
+        ]
         if problems:
             raise InputError(sorted(problems))
         return torch.tensor([given.get(label, 0.0) for label in graph.labels])
@@ -112,7 +132,7 @@ class EchelonBaseStock(BaseStock):
     _kind = "echelon_base_stock"
 
     def _start(self, graph: InventoryGraph) -> Tensor:
-        """Mean demand over the time that goods need from order to the customers below, and one period for each location."""
+        """Mean demand over the time that goods need from order to the customers below, and one period for each with demand."""
         level = torch.zeros(graph.nodes)
         for _ in range(int(graph.depth)):
             below = torch.zeros(graph.nodes).scatter_reduce(0, graph.source, level[graph.target], "amax")

@@ -1,5 +1,7 @@
 """Base stock with a cap on every order: what is near the best for lost sales and long lead times."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -29,6 +31,16 @@ class CappedBaseStock(BaseStock):
         """Start at the mean demand over lead time and review period, and a cap of one and a half times the mean."""
         super().fit_to(graph)
         self.caps = nn.Parameter(torch.full((graph.nodes,), 1.5))
+
+    def set_caps(self, graph: InventoryGraph, caps: Mapping[str, float]) -> None:
+        """Set the cap of each location by name [r, units], after its level: `set_levels` starts them anew.
+
+        Raises:
+            InputError: as `set_levels`.
+        """
+        given = self._in_flows(graph, caps, "cap")
+        self.refuse_other_places(graph)
+        self.caps = nn.Parameter(given)
 
     def _most(self, known: Known) -> NodeValues:
         return self.caps.clamp_min(0.0) * known.node_flow

@@ -15,10 +15,14 @@ class EqualFractile(EchelonBaseStock):
 
     A store's position after shipment is its mean demand over lead time and one period plus z standard deviations of it, the
     same z for all that are sent something: the myopic allocation of Federgruen and Zipkin (1984). A feasible policy close to
-    their bound, so that the optimum is bracketed.
+    their bound, so that the optimum is bracketed. Mean and deviation are what is known beforehand.
     """
 
     _kind = "equal_fractile"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = {}
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         up_to_level = super().start(graph, known)
@@ -38,6 +42,11 @@ class EqualFractile(EchelonBaseStock):
 
     def _refuse(self, graph: InventoryGraph) -> None:
         super()._refuse(graph)
+        if bool(graph.has_demand.any()) and not bool((graph.mean_demand != 0).any() | (graph.std_demand != 0).any()):
+            raise UnsupportedNetworkError(
+                "policy equal_fractile: got demand that the network does not state, as with a panel of sales; use echelon_base_stock "
+                "or message_passing"
+            )
         hubs = graph.source[~graph.is_supplier[graph.source]].unique()
         if len(hubs) != 1 or bool(graph.holds_stock[hubs].any()) or bool((graph.std_demand == 0)[graph.has_demand].any()):
             raise UnsupportedNetworkError(

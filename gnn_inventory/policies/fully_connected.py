@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError, refuse_settings
 from gnn_inventory.policies.linear import Linear, draw_weights
 
 __all__ = ["FullyConnected"]
@@ -34,6 +34,7 @@ class FullyConnected(Policy):
     def __init__(self, width: int = 32, layers: int = 2, window: int = 0, calendar: int = 0, seed: int = 0) -> None:
         super().__init__()
         self.config = dict(width=width, layers=layers, window=window, calendar=calendar, seed=seed)
+        refuse_settings("fully_connected", self.config)
         self.window, self.calendar = window, calendar
         self.layers = nn.ModuleList()
 

@@ -12,7 +12,7 @@ __all__ = ["JustInTime"]
 class JustInTime(Oracle):
     """Each location orders, from the source with the shortest lead time, what it will hand out when the order arrives.
 
-    Not a bound: the shortest lead time may be the dearest (of equal ones the cheapest is taken). Past the end of the
+    Not a bound: the shortest lead time may be the dearest (of equal ones it takes what is cheapest to buy and bring there). Past the end of the
     scenario the last period's demand goes on, as in the published code, so that the last periods pay for what they order.
     Initial stock is used up first: an order fills what the requirements up to its arrival will lack (Alvo et al., arXiv
     2306.11246, section on real data).
@@ -32,25 +32,29 @@ class JustInTime(Oracle):
             raise UnsupportedNetworkError("policy just_in_time: got lead times that differ by scenario; expected shared ones")
         lead_times = [int(value) for value in parameters.lead_time[0].tolist()]
         unit_cost = parameters.unit_cost.mean(0).tolist()
-        chosen: dict[int, int] = {}  # node -> the link that it orders on
+        source = graph.source.tolist()
+        inbound: dict[int, list[int]] = {}
         for link, target in enumerate(graph.target.tolist()):
-            best = chosen.get(target)
-            if best is None or (lead_times[link], unit_cost[link]) < (lead_times[best], unit_cost[best]):
-                chosen[target] = link
+            inbound.setdefault(target, []).append(link)
+        chosen: dict[int, int] = {}  # node -> the link that it orders on
+        paid = [0.0] * graph.nodes  # for a unit, up to there
+        for node in reversed(_downstream_first(graph)):
+            if node in inbound:
+                costs = {link: unit_cost[link] + paid[source[link]] for link in inbound[node]}
+                chosen[node] = min(costs, key=lambda link: (lead_times[link], costs[link]))
+                paid[node] = costs[chosen[node]]
         total = scenarios.periods + sum(sorted(lead_times)[-int(graph.depth) :])
         # [B, T, N]: what each node hands out, to customers and along its links
         after = scenarios.demand[:, -1:].expand(-1, total - scenarios.periods, -1)
         required = torch.cat([scenarios.demand, after], dim=1)
         orders = torch.zeros(len(scenarios), total, graph.links)
-        source = graph.source.tolist()
         for node in _downstream_first(graph):
             if node not in chosen:
                 continue
             link = chosen[node]
             lead_time = lead_times[link]
             on_hand = scenarios.on_hand[:, node]
-            inbound = graph.target == node
-            arriving = scenarios.in_transit[:, inbound].sum(1)  # [B, L]
+            arriving = scenarios.in_transit[:, inbound[node]].sum(1)  # [B, L]
             for period in range(total):
                 if 0 < period <= arriving.shape[1]:
                     on_hand = on_hand + arriving[:, period - 1]

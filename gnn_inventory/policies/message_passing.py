@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError, refuse_settings
 from gnn_inventory.policies.echelon import Cover, echelon_position, flow_shares
 from gnn_inventory.policies.features import LINK_FACTS, NODE_FACTS, bounded, link_features, node_features, unit_of_money
 from gnn_inventory.policies.linear import Linear
@@ -97,11 +97,9 @@ class MessagePassing(Policy):
         super().__init__()
         self.config = dict(width=width, rounds=rounds, slots=slots, window=window, season=season, calendar=calendar)
         self.config |= dict(lumps=lumps, routes=routes, survey_rounds=survey_rounds, seed=seed)
-        if min(width, slots) < 1 or min(rounds, survey_rounds) < 0:
-            raise InputError(
-                f"policy message_passing: got width {width}, slots {slots}, rounds {rounds}, survey_rounds {survey_rounds}; "
-                "expected width and slots >= 1, the others >= 0"
-            )
+        refuse_settings("message_passing", self.config)
+        if slots < 1:
+            raise InputError("policy message_passing: slots: got 0; expected at least 1")
         if window == 1 or (season and (not window or season < 2 * slots)):
             got = f"window {window}, season {season}"
             raise InputError(

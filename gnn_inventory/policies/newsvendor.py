@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from gnn_inventory.demand.scenarios import ScenarioSource
 from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError, refuse_settings
 from gnn_inventory.policies.echelon import echelon_position, flow_shares
 from gnn_inventory.policies.forecast import QUANTILES, QuantileForecaster
 from gnn_inventory.policies.linear import Linear
@@ -16,7 +16,7 @@ __all__ = ["FixedQuantile", "NewsvendorQuantile", "NewsvendorWithReturns", "Tran
 
 
 class NewsvendorQuantile(Policy):
-    """Every location orders up to the quantile p / (p + h) of demand until the order after this one has arrived.
+    """Every location orders up to the quantile p / (p + h), from 0.1 to 0.995 as forecast, of demand until the order after this one has arrived.
 
     The demand of a location that ships on is that of all it supplies, its position is that of its echelon, the time that of
     the longest way to customers, p and h are those of the customers below, weighted by their mean demand. The forecaster is
@@ -25,16 +25,17 @@ class NewsvendorQuantile(Policy):
     Args:
         window: periods of past demand that the forecaster looks at, W.
         calendar: channels of the calendar that it looks at.
-        seed: of the examples that it is fitted to.
+        seed: of the examples that it is fitted to, and of the weights that are trained.
     """
 
     returns = False
 
     def __init__(self, window: int = 16, calendar: int = 0, seed: int = 0) -> None:
         super().__init__()
+        self.config = dict(window=window, calendar=calendar, seed=seed)
+        refuse_settings(type(self).__name__, self.config)
         if window < 1:
             raise InputError(f"policy.window: got {window}; expected at least 1: the forecaster looks at nothing else")
-        self.config = dict(window=window, calendar=calendar, seed=seed)
         self.window, self.calendar = window, calendar
         self.register_buffer("forecaster", torch.zeros(0, dtype=torch.uint8))  # LightGBM's text
         self._fitted: QuantileForecaster | None = None
@@ -101,7 +102,9 @@ class NewsvendorQuantile(Policy):
     def _model(self) -> QuantileForecaster:
         if self._fitted is None:
             if not len(self.forecaster):
-                raise UnsupportedNetworkError(f"policy {type(self).__name__}: its forecaster is not fitted; train it on a panel")
+                raise UnsupportedNetworkError(
+                    f"policy {type(self).__name__}: its forecaster is not fitted; train it on the one network that it is for"
+                )
             text = bytes(self.forecaster.cpu().numpy().tobytes()).decode()
             self._fitted = QuantileForecaster(text.split("\0"))
         return self._fitted

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError
+from gnn_inventory.policies.base import Decide, Desired, Known, Observation, Policy, UnsupportedNetworkError, refuse_settings
 from gnn_inventory.policies.linear import Linear, draw_weights
 
 __all__ = ["PublishedMessagePassing"]
@@ -46,6 +46,7 @@ class PublishedMessagePassing(Policy):
     def __init__(self, width: int = 32, slots: int = 8, window: int = 0, calendar: int = 0, seed: int = 0) -> None:
         super().__init__()
         self.config = dict(width=width, slots=slots, window=window, calendar=calendar, seed=seed)
+        refuse_settings("published_message_passing", self.config)
         self.slots, self.window, self.calendar = slots, window, calendar
         self.initial_node = _network(1 + FACTS + slots + window + calendar, width, width)
         self.initial_edge = _network(2 * width + 1, width, width)

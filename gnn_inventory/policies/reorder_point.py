@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
 from gnn_inventory.policies.base import Decide, Desired, Known, Observation
 from gnn_inventory.policies.base_stock import BaseStock
@@ -38,11 +39,20 @@ class ReorderPoint(BaseStock):
         self.gaps = nn.Parameter(torch.full((graph.nodes,), 0.5))
 
     def set_points(self, graph: InventoryGraph, points: Mapping[str, float], levels: Mapping[str, float]) -> None:
-        """Set the reorder point s and the level S of each location by name [units], on a graph whose mean demand is known."""
+        """Set the reorder point s and the level S of each location by name [units], on a graph whose mean demand is known.
+
+        Raises:
+            InputError: as `set_levels`; a point above its level.
+        """
+        gaps = self._in_flows(graph, levels, "level") - self._in_flows(graph, points, "point")
+        above = [name for name in points if points[name] > levels[name]]
+        if above:
+            raise InputError(
+                f"policy {self._kind}: location '{name}': got s {points[name]}, S {levels[name]}; expected s at most S"
+                for name in above
+            )
         self.set_levels(graph, levels)
-        flow, _ = graph.flows(graph.mean_demand.unsqueeze(0))
-        gaps = self._by_name(graph, levels, "level") - self._by_name(graph, points, "point")
-        self.gaps = nn.Parameter(gaps.to(flow.dtype) / flow.squeeze(0))
+        self.gaps = nn.Parameter(gaps)
 
     def start(self, graph: InventoryGraph, known: Known) -> Decide:
         up_to_level = super().start(graph, known)
