@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gnn_inventory.demand.scenarios import BLOCK, STREAMS, Scenarios, ScenarioSource, blocks, generator, initial_values
-from gnn_inventory.errors import InputError, nearest
+from gnn_inventory.demand.scenarios import BLOCK, STREAMS, Scenarios, ScenarioSource, blocks, checked, generator, initial_values
+from gnn_inventory.errors import InputError
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.topology.network import Network, is_panel, parse_network
+from gnn_inventory.topology.network import Network, is_panel
 from gnn_inventory.topology.schema import NegativeBinomial, Normal, Poisson
 
 __all__ = ["SyntheticDemand", "cumulative"]
@@ -35,12 +35,7 @@ class SyntheticDemand(ScenarioSource):
     """
 
     def __init__(self, network: nx.DiGraph | Network, seed: int, stream: str) -> None:
-        if not isinstance(network, Network):
-            network = parse_network(network)
-        if stream not in STREAMS:
-            raise InputError(f"stream: got {stream!r}; {nearest(stream, STREAMS)}")
-        if seed < 0:
-            raise InputError(f"seed: got {seed}; expected an integer >= 0")
+        network = checked(network, stream, seed)
         if is_panel(network):
             raise InputError(
                 f"{network.name}: demand is a panel of sales; name it in a recipe of that network, or by transfer --set demand.panel=FILE (and demand.windows where the recipe has none)"

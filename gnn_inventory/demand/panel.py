@@ -7,10 +7,10 @@ import networkx as nx
 import torch
 
 from gnn_inventory.demand.panel_files import SalesPanel
-from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, initial_values, mean_seen
+from gnn_inventory.demand.scenarios import STREAMS, Scenarios, ScenarioSource, checked, initial_values, mean_seen
 from gnn_inventory.errors import InputError, nearest, problem
 from gnn_inventory.graph import InventoryGraph
-from gnn_inventory.topology.network import Network, is_panel, parse_network
+from gnn_inventory.topology.network import Network, is_panel
 from gnn_inventory.types import Float, Tensor
 
 __all__ = ["PanelDemand", "Windows", "scaled_calendar"]
@@ -90,12 +90,7 @@ class PanelDemand(ScenarioSource):
         seed: int,
         calendar: Float[Tensor, "period channel"] | None = None,
     ) -> None:
-        if not isinstance(network, Network):
-            network = parse_network(network)
-        if stream not in STREAMS:
-            raise InputError(f"stream: got {stream!r}; {nearest(stream, STREAMS)}")
-        if seed < 0:
-            raise InputError(f"seed: got {seed}; expected an integer >= 0")
+        network = checked(network, stream, seed)
         if not is_panel(network):
             raise InputError(f"{network.name}: states its own demand; expected `demand: panel` at its locations with demand")
         problems = windows.problems(panel.sales.shape[2], panel.where)

@@ -4,15 +4,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gnn_inventory.errors import InputError, nearest
 from gnn_inventory.graph import InventoryGraph, Parameters
+from gnn_inventory.topology.network import Network, parse_network
 from gnn_inventory.types import Float, NodePerScenario, NodeValues, Past, Transit, Window
 
-__all__ = ["BLOCK", "STREAMS", "ScenarioSource", "Scenarios", "generator", "initial_values", "mean_seen", "side_by_side"]
+__all__ = [
+    "BLOCK",
+    "STREAMS",
+    "ScenarioSource",
+    "Scenarios",
+    "checked",
+    "generator",
+    "initial_values",
+    "mean_seen",
+    "side_by_side",
+]
 
 BLOCK = 64
 """Scenarios, and periods, that are drawn at once; a scenario's values do not depend on what is drawn beside it."""
@@ -95,6 +108,19 @@ def side_by_side(parts: Sequence[Scenarios]) -> Scenarios:
         history=torch.zeros(size, 0, sum(part.demand.shape[2] for part in parts)),
         calendar=torch.zeros(parts[0].periods, 0),
     )
+
+
+def checked(network: nx.DiGraph | Network, stream: str, seed: int) -> Network:
+    """The parsed network of a source, whose stream and seed there are.
+
+    Raises:
+        InputError: the network is not valid; no such stream or seed.
+    """
+    if stream not in STREAMS:
+        raise InputError(f"stream: got {stream!r}; {nearest(stream, STREAMS)}")
+    if seed < 0:
+        raise InputError(f"seed: got {seed}; expected an integer >= 0")
+    return network if isinstance(network, Network) else parse_network(network)
 
 
 class ScenarioSource(ABC):
