@@ -139,10 +139,9 @@ def draw_matrix(outcomes: Sequence[Mapping[str, Any]], path: str | Path) -> None
     """
     rows = list(dict.fromkeys(outcome["trained"] for outcome in outcomes))
     columns = list(dict.fromkeys(outcome["problem"] for outcome in outcomes))
-    gaps = {(outcome["trained"], outcome["problem"]): outcome["gap_percent"] for outcome in outcomes}
+    gaps = {(o["trained"], o["problem"]): o["gap_percent"] for o in outcomes if o["gap_percent"] is not None}
     with _picture(path, 1.1 * len(columns) + 3, 0.5 * len(rows) + 1.6) as axes:
-        known = {place: gap for place, gap in gaps.items() if gap is not None}
-        values = [[known.get((row, column), math.nan) for column in columns] for row in rows]
+        values = [[gaps.get((row, column), math.nan) for column in columns] for row in rows]
         axes.imshow(
             values,
             cmap="YlOrRd",

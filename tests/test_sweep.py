@@ -146,3 +146,12 @@ def test_other_ranges_need_another_folder(quick, tmp_path, capsys, monkeypatch):
         main()
     assert "widht" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_what_a_trial_draws_does_not_depend_on_which_call_draws_it(quick, tmp_path):
+    """Two calls one after the other, as two processes side by side, draw what one draws; no two trials draw the same."""
+    run_sweep(sweep(quick, trials=1), tmp_path / "parts")
+    parts, whole = run_sweep(sweep(quick, trials=2), tmp_path / "parts"), run_sweep(sweep(quick, trials=2), tmp_path / "whole")
+    rates = [[row["training.learning_rate"] for row in rows] for rows in (parts, whole)]
+    assert rates[0] == rates[1]
+    assert rates[0][0] != rates[0][1]
