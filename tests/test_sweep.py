@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import yaml
 
+import gnn_inventory as gi
 from gnn_inventory.benchmark.sweep import Sweep, run_sweep, write_sweep
 from gnn_inventory.cli import main
 from gnn_inventory.errors import InputError, UsageError
-from gnn_inventory.training.run_folder import RunFolder
+from gnn_inventory.training.run_folder import RunFolder, save_policy
 
 KILLED = """
 import os, signal
@@ -132,6 +134,19 @@ def test_a_choice_that_cannot_be_trained_is_named_before_anything_is_written(qui
     with pytest.raises(InputError, match="got -1; expected an integer"):
         run_sweep(sweep(quick, vary=["policy.width={choice: [4, -1]}"]), tmp_path / "sweep")
     assert not (tmp_path / "sweep").exists()
+
+
+def test_other_weights_to_start_from_need_another_folder(quick, tmp_path):
+    start = tmp_path / "start.safetensors"
+    asked = sweep(quick, 1, ["training.learning_rate={choice: [0.01, 0.02]}"])
+    asked = replace(asked, content={**asked.content, "start": str(start)})
+    policy = {key: value for key, value in asked.content["policy"].items() if key != "name"}
+    save_policy(gi.MessagePassing(**policy, seed=0), start)
+    rows = run_sweep(asked, tmp_path / "sweep")
+    assert run_sweep(asked, tmp_path / "sweep") == rows
+    save_policy(gi.MessagePassing(**policy, seed=1), start)
+    with pytest.raises(UsageError, match="holds results of another sweep \\(other start\\); name another folder"):
+        run_sweep(asked, tmp_path / "sweep")
 
 
 def test_other_ranges_need_another_folder(quick, tmp_path, capsys, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import networkx as nx
 import pytest
@@ -316,6 +317,20 @@ def test_natives_of_other_weeks_are_not_shown_as_these(tmp_path):
     run_transfer(early, tmp_path / "out")
     with pytest.raises(UsageError, match="was measured there on other sales; name another folder"):
         run_transfer(late, tmp_path / "out")
+
+
+def test_natives_that_started_from_other_weights_are_not_shown_as_these(run, native, tmp_path):
+    start = tmp_path / "start.safetensors"
+    content = yaml.safe_load(Path(native).read_text())
+    content |= {"policy": {"name": "message_passing", "width": 8, "slots": 3}, "start": str(start)}
+    Path(native).write_text(yaml.safe_dump(content))
+    asked = Transfer([run], ["one_warehouse"], 0, [native], ASKED)
+    save_policy(gi.MessagePassing(width=8, slots=3, seed=0), start)
+    outcomes = run_transfer(asked, tmp_path / "out")
+    assert run_transfer(asked, tmp_path / "out") == outcomes
+    save_policy(gi.MessagePassing(width=8, slots=3, seed=1), start)
+    with pytest.raises(UsageError, match=r"another transfer \(other weights of the start of native\); name another folder"):
+        run_transfer(asked, tmp_path / "out")
 
 
 def test_every_target_that_does_not_fit_is_named_before_anything_is_written(run, native, tmp_path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gnn_inventory.benchmark.results import Results
 from gnn_inventory.benchmark.table import csv_text, markdown_table
 from gnn_inventory.errors import InputError, TrainingError, UsageError
-from gnn_inventory.files import LOCKS, lock, parse_yaml, write_text
+from gnn_inventory.files import LOCKS, digest, lock, parse_yaml, write_text
 from gnn_inventory.training.recipe import Recipe, recipe_of, with_settings
 from gnn_inventory.training.run_folder import RunFolder
 from gnn_inventory.training.service import shortfall
@@ -91,13 +91,11 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
     space = _space(asked.vary)
     first = {key: values[0] for key, (_, values) in space.items()}
     lowest = asked.recipe(first)
-    sales = prepared(lowest)[1].fingerprint  # a recipe that cannot be trained says so here, before anything is written
-    for key, (_, values) in space.items():
-        for value in values[1:]:
-            prepared(asked.recipe({**first, key: value}))
-    Results(folder).claim(
-        "sweep", {"recipe": asked.content, "vary": list(asked.vary), "sales": sales}, ["recipe", "vary", "sales"]
-    )
+    recipes = [lowest, *(asked.recipe({**first, key: value}) for key, (_, values) in space.items() for value in values[1:])]
+    sales, *_ = [prepared(recipe)[1].fingerprint for recipe in recipes]  # what cannot be trained says so before all is written
+    starts = list(dict.fromkeys(digest(recipe.start) for recipe in recipes if recipe.start is not None))
+    statement = {"recipe": asked.content, "vary": list(asked.vary), "sales": sales, "start": starts}
+    Results(folder).claim("sweep", statement, list(statement))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     study = optuna.create_study(study_name="sweep", storage=storage, load_if_exists=True)

@@ -115,8 +115,9 @@ def run_transfer(
         _refuse_same_name(part, [(other.target, other.trained, other.policy) for other in parts if other.name == part.name])
     _refuse_misfits(parts)
     results = Results(folder)
+    starts = {f"the start of {native.name}": digest(native.start) for native in natives if native.start is not None}
     statement = asked.statement() | {
-        "weights": {part.trained: digest(part.file) for part in parts if part.file is not None},
+        "weights": {part.trained: digest(part.file) for part in parts if part.file is not None} | starts,
         "networks": dict(targets),
         "recipes": {native.name: native.without_device() for native in natives},
     }
