@@ -90,7 +90,7 @@ def print_evaluations(names: list[str], results: "list[EvaluationResult]") -> No
         console.print(OVER_ITEMS, highlight=False)
 
 
-def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
+def print_suite(rows: list[dict[str, Any]], left: int, lacking: int, output: Path) -> None:
     from rich.table import Table
 
     from gnn_inventory.benchmark.table import gap_text
@@ -104,9 +104,10 @@ def print_suite(rows: list[dict[str, Any]], left: int, output: Path) -> None:
         table.add_row(*values, gap, row["over"], str(row["training seconds"]))
     console = _console(150)
     console.print(table)
-    rest = f"; {left} trainings are not done: the same command goes on (a panel of sales needs --set demand.panel=FILE)"
+    rest = f"; {left} trainings are not done: the same command goes on" if left else ""
+    sales = f", with --set demand.panel=FILE for {lacking} of them that need a panel of sales" if lacking else ""
     written = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
-    console.print(f"{output}: {written}{rest if left else ''}", highlight=False)
+    console.print(f"{output}: {written}{rest}{sales}", highlight=False)
 
 
 def print_transfer(rows: list[dict[str, Any]], output: Path) -> None:

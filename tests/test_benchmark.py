@@ -467,6 +467,36 @@ def test_policies_of_one_problem_are_tested_on_the_same_sales(tmp_path):
     assert len(run_suite(Suite.model_validate(suite), tmp_path / "suite", minutes=0)[1]) == 2
 
 
+def test_two_problems_do_not_test_the_same(tmp_path):
+    """The best known of each would be the best of its own policies alone."""
+    suite = deepcopy(SUITE)
+    suite["problems"]["short"] = {**suite["problems"]["one store"], "instances": {"link.lead_time": [2, 3]}}
+    with pytest.raises(InputError) as caught:
+        run_suite(Suite.model_validate(suite), tmp_path / "suite", minutes=0)
+    (line,) = caught.value.problems
+    assert line == "short: link.lead_time=2: the same tests as in 'one store'; expected all policies on them in one problem"
+    assert not (tmp_path / "suite").exists()
+    suite["problems"]["short"]["evaluation"] = {"scenarios": 16, "periods": 30, "warm_up": 20}
+    run_suite(Suite.model_validate(suite), tmp_path / "suite", minutes=0)
+
+
+def test_what_is_left_says_whether_it_needs_sales(tmp_path, run):
+    recipe = panel_recipe(tmp_path, torch.randint(1, 9, (6, 2, 60), generator=torch.Generator().manual_seed(0)).float())
+    content = yaml.safe_load(recipe.read_text())
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump(content["network"]))
+    panel = content["demand"].pop("panel")
+    recipe.write_text(yaml.safe_dump(content))
+    suite = deepcopy(SUITE) | {"seeds": [0]}
+    suite["problems"]["sales"] = {"network": str(tmp_path / "network.yaml"), "policies": {"ours": {"recipe": str(recipe)}}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(suite))
+    for settings, needs in ((), True), (("--set", f"demand.panel={panel}"), False):
+        code, out, _ = run("benchmark", tmp_path / "mine.yaml", "-o", tmp_path / "suite", "--minutes", "0", *settings)
+        printed = " ".join(out.split())
+        assert code == 0
+        assert "6 trainings are not done: the same command goes on" in printed
+        assert ("with --set demand.panel=FILE for 1 of them that need a panel of sales" in printed) is needs
+
+
 def test_results_of_other_weights_to_start_from_are_not_shown_as_these(tmp_path):
     start = tmp_path / "start.safetensors"
     save_policy(gi.BaseStock(), start)

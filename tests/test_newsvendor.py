@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import gnn_inventory as gi
+from gnn_inventory.benchmark.results import Results
 from gnn_inventory.demand.distributions import SyntheticDemand
 from gnn_inventory.demand.panel import PanelDemand, Windows
 from gnn_inventory.demand.panel_files import SalesPanel
@@ -14,8 +15,11 @@ from gnn_inventory.policies.base import Known, UnsupportedNetworkError
 from gnn_inventory.policies.forecast import QUANTILES, QuantileForecaster
 from gnn_inventory.policies.newsvendor import _interpolated
 from gnn_inventory.rollout import periods
+from gnn_inventory.topology.catalogue import network_mapping
 from gnn_inventory.topology.network import parse_network
+from gnn_inventory.training.recipe import load_recipe
 from gnn_inventory.training.run_folder import load_policy, save_policy
+from gnn_inventory.training.settings import Evaluation
 
 
 def shops(count=1, **node):
@@ -162,6 +166,18 @@ def test_what_it_cannot_serve(prepared):
         gi.evaluate(NewsvendorWithReturns(), gi.one_warehouse(), scenarios=2, periods=10, warm_up=2)
     with pytest.raises(UnsupportedNetworkError, match="not fitted"):
         gi.evaluate(NewsvendorQuantile(), shops(), scenarios=2, periods=10, warm_up=2)
+
+
+def test_a_yardstick_that_may_return_goods_is_no_rival_in_a_table(prepared, tmp_path):
+    gi.save_network(shops(), tmp_path / "shops.yaml")
+    mapping, results = network_mapping(str(tmp_path / "shops.yaml")), Results(tmp_path / "results")
+    results.claim("suite", {}, [])
+    for kind, rival in ((NewsvendorQuantile, True), (NewsvendorWithReturns, False)):
+        policy = kind(window=8)
+        policy._fitted = prepared[0]._fitted
+        asked = Evaluation(scenarios=2, periods=10, warm_up=2)
+        outcome = results.measure("cell", load_recipe("one_store_backlogged"), policy, mapping, asked, {})
+        assert outcome["oracle"] is not rival
 
 
 def test_a_yardstick_that_may_return_goods_gives_no_orders_to_place(prepared):

@@ -17,6 +17,7 @@ from gnn_inventory.errors import InputError, TrainingError, UsageError
 from gnn_inventory.evaluation import evaluate_on
 from gnn_inventory.files import holds_anything, replace_file, write_text
 from gnn_inventory.policies.base import Oracle, Policy
+from gnn_inventory.policies.newsvendor import NewsvendorWithReturns
 from gnn_inventory.rollout import periods
 from gnn_inventory.topology.catalogue import build_network
 from gnn_inventory.topology.network import is_panel, parse_network
@@ -143,7 +144,7 @@ class Results:
             **({"sales": source.fingerprint} if source.fingerprint else {}),
             **({"window": _window(recipe.demand)} if recipe.demand is not None and is_panel(parsed) else {}),
             "stores": len(parsed.customers),
-            "oracle": isinstance(policy, Oracle),
+            "oracle": isinstance(policy, Oracle | NewsvendorWithReturns),  # no rival of what could be put to work
             "counted_periods": periods - warm_up,
             "costs": f"{name}.npy",
             "date": datetime.now(UTC).date().isoformat(),

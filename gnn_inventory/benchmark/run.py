@@ -1,5 +1,6 @@
 """Train and test the cells of a suite, within a budget, in a folder that is gone on with."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from gnn_inventory.topology.network import Network, is_panel, parse_network
 from gnn_inventory.training.recipe import Recipe, load_recipe, scenario_source, with_settings
 from gnn_inventory.training.train import prepared, train_recipe
 
-__all__ = ["run_suite"]
+__all__ = ["lacks_sales", "run_suite"]
 
 
 class _BudgetSpent(Exception):
@@ -117,7 +118,7 @@ def _checked(suite: Suite, cells: Sequence[Cell], settings: Sequence[str]) -> li
         except GnnInventoryError as error:
             problems += [f"{who}: {line}" for line in str(error).splitlines()]
     if not problems:
-        problems += _other_sales(cells, recipes)
+        problems += _other_sales(cells, recipes) + _same_tests(suite, cells, recipes)
         if settings and all(recipe.demand is None for recipe in recipes):
             problems.append(f"--set {settings[0]}: is for panels of sales, and no recipe of this suite has one; expected none")
     if problems:
@@ -143,13 +144,37 @@ def _other_sales(cells: Sequence[Cell], recipes: Sequence[Recipe]) -> list[str]:
     problems: list[str] = []
     first: dict[str, tuple[str, dict[str, Any]]] = {}
     for cell, recipe in zip(cells, recipes, strict=True):
-        if recipe.demand is not None:
-            sales = recipe.demand.model_dump(mode="json", exclude={"calendar": True, "windows": {"train", "dev"}})
+        sales = _sales_tested(recipe)
+        if sales is not None:
             name, other = first.setdefault(cell.problem, (cell.policy, sales))
             differs = ", ".join(key for key in sales if sales[key] != other[key])
             if differs:
                 problems.append(
                     f"{cell.problem}: {cell.policy}: other {differs} of demand than {name}; expected the same to test on"
+                )
+    return problems
+
+
+def _sales_tested(recipe: Recipe) -> dict[str, Any] | None:
+    """What of its panel decides on which sales, and in which periods, a policy is tested; None without one."""
+    if recipe.demand is None:
+        return None
+    return recipe.demand.model_dump(mode="json", exclude={"calendar": True, "windows": {"train", "dev"}})
+
+
+def _same_tests(suite: Suite, cells: Sequence[Cell], recipes: Sequence[Recipe]) -> list[str]:
+    """What two problems test alike: the best known of each would not be the best of both."""
+    problems: list[str] = []
+    first: dict[str, str] = {}
+    for cell, recipe in zip(cells, recipes, strict=True):
+        how = suite.problems[cell.problem].evaluation.model_dump(mode="json")
+        for instance in cell.instances:
+            tested = json.dumps([_mapping(suite, cell, instance), how, _sales_tested(recipe)], sort_keys=True)
+            other = first.setdefault(tested, cell.problem)
+            if other != cell.problem:
+                where = f"{' '.join(settings_of(instance))}: " if instance else ""
+                problems.append(
+                    f"{cell.problem}: {where}the same tests as in '{other}'; expected all policies on them in one problem"
                 )
     return problems
 
@@ -181,6 +206,11 @@ def _wherever_sales_lie(recipe: Recipe) -> Recipe:
         return recipe
     calendar = recipe.demand.calendar and recipe.demand.calendar.model_copy(update={"file": ""})
     return replace(recipe, demand=recipe.demand.model_copy(update={"panel": None, "calendar": calendar}))
+
+
+def lacks_sales(cell: Cell, settings: Sequence[str] = ()) -> bool:
+    """Whether its recipe is of a panel of sales, which is not shipped, and neither that nor the `settings` say where it lies."""
+    return not _runnable(_recipe(cell, settings))
 
 
 def _runnable(recipe: Recipe) -> bool:

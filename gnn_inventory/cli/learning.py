@@ -138,7 +138,7 @@ def benchmark(
     ] = None,
 ) -> None:
     """Train and test policies on problems, within a budget, into one table."""
-    from gnn_inventory.benchmark.run import run_suite
+    from gnn_inventory.benchmark.run import lacks_sales, run_suite
     from gnn_inventory.benchmark.suite import load_suite
     from gnn_inventory.benchmark.table import write_tables
 
@@ -158,7 +158,7 @@ def benchmark(
         except KeyboardInterrupt:
             raise UsageError(f"{output}: stopped; the same command goes on from the last finished epoch") from None
     rows = write_tables(outcomes, left, output)
-    print_suite(rows, len(left), output)
+    print_suite(rows, len(left), sum(lacks_sales(cell, settings or ()) for cell in left), output)
     if failures:
         raise TrainingError("\n".join(failures))
 

@@ -10,8 +10,8 @@ from gnn_inventory.topology.schema import Link, Location, Normal, PerScenario
 
 __all__ = ["demand_grid", "link_into", "number", "of_periods", "shared_only"]
 
-DIRECT = 4096
-"""Values of demand up to which its sums are convolved term by term, to the last digit; beyond, by Fourier transforms."""
+DIRECT = 16384
+"""Values of a sum of demands up to which it is convolved term by term, to the last digit; beyond, by Fourier transforms."""
 
 
 def number(value: float | PerScenario | None) -> float:
@@ -37,12 +37,12 @@ def shared_only(network: Network) -> bool:
 
 def of_periods(probabilities: np.ndarray, periods: int) -> np.ndarray:
     """The probabilities of the demand of several independent periods."""
-    if len(probabilities) <= DIRECT:
+    length = (len(probabilities) - 1) * periods + 1
+    if length <= DIRECT:
         total = np.array([1.0])
         for _ in range(periods):
             total = np.convolve(total, probabilities)
         return total
-    length = (len(probabilities) - 1) * periods + 1
     size = 1 << int(np.ceil(np.log2(length + 1)))
     return np.maximum(np.fft.irfft(np.fft.rfft(probabilities, size) ** periods, size)[:length], 0.0)
 
