@@ -92,9 +92,9 @@ def run_sweep(asked: Sweep, folder: Path, on_trial: Callable[[int, int, str], No
     first = {key: values[0] for key, (_, values) in space.items()}
     lowest = asked.recipe(first)
     recipes = [lowest, *(asked.recipe({**first, key: value}) for key, (_, values) in space.items() for value in values[1:])]
-    sales, *_ = [prepared(recipe)[1].fingerprint for recipe in recipes]  # what cannot be trained says so before all is written
+    sales = [prepared(recipe)[1].fingerprint for recipe in recipes]  # what cannot be trained says so before anything is written
     starts = list(dict.fromkeys(digest(recipe.start) for recipe in recipes if recipe.start is not None))
-    statement = {"recipe": asked.content, "vary": list(asked.vary), "sales": sales, "start": starts}
+    statement = {"recipe": asked.content, "vary": list(asked.vary), "sales": sales[0], "start": starts}
     Results(folder).claim("sweep", statement, list(statement))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
