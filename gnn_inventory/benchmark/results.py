@@ -144,7 +144,7 @@ class Results:
             **({"sales": source.fingerprint} if source.fingerprint else {}),
             **({"window": _window(recipe.demand)} if recipe.demand is not None and is_panel(parsed) else {}),
             "stores": len(parsed.customers),
-            "oracle": isinstance(policy, Oracle | NewsvendorWithReturns),  # no rival of what could be put to work
+            "admissible": not isinstance(policy, Oracle | NewsvendorWithReturns),
             "counted_periods": periods - warm_up,
             "costs": f"{name}.npy",
             "date": datetime.now(UTC).date().isoformat(),

@@ -39,7 +39,7 @@ FREE = "the lowest mean cost here is 0, of which nothing is a part"
 def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     """The outcomes, with a gap to the best of them where theory gives no reference, or one of 0.
 
-    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. What sees the future is no rival. Where
+    Costs are then held against each other scenario by scenario, so the scenarios' noise cancels. What sees the future, or gives goods back, is no rival. Where
     no other policy was measured in a place (trainings of one with other seeds are none), or the best costs nothing, there is no gap.
 
     Args:
@@ -49,7 +49,7 @@ def with_gaps(outcomes: Sequence[Outcome], costs: Path) -> list[Outcome]:
     found = []
     for outcome in outcomes:
         if outcome.get("gap_percent") is None:
-            rivals = [other for other in outcomes if _place(other) == _place(outcome) and not other.get("oracle")]
+            rivals = [other for other in outcomes if _place(other) == _place(outcome) and _admissible(other)]
             best = min(rivals, key=lambda other: other["cost"], default=outcome)
             alone = not any(_who(rival) != _who(outcome) for rival in rivals)
             if alone or best["cost"] == 0:
@@ -202,6 +202,11 @@ def contender(outcome: Outcome) -> str:
 def _who(outcome: Outcome) -> tuple[Any, ...]:
     """What a policy is, whatever its seed."""
     return outcome["policy"], outcome.get("trained"), words_of(outcome.get("settings", {}))
+
+
+def _admissible(outcome: Outcome) -> bool:
+    """Whether the policy could be put to work: it sees no future and gives no goods back; older outcomes state the first alone."""
+    return bool(outcome.get("admissible", not outcome.get("oracle", False)))
 
 
 def _stores(outcome: Outcome) -> float:
