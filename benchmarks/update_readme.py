@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gnn_inventory.benchmark.suite import load_suite
 from gnn_inventory.benchmark.table import contender, csv_text, markdown, markdown_table, words_of
 from gnn_inventory.benchmark.transfer import AS_IT_IS
 from gnn_inventory.files import write_text
@@ -93,8 +94,8 @@ def add_part(suite: str, folder: Path) -> None:
     """Put a part of a suite, all of whose seeds were run anew, in the place of what stood there."""
     table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
     old = json.loads((RESULTS / f"{suite}.json").read_text(encoding="utf-8"))
-    if table["left"] or old["left"]:
-        raise SystemExit(f"{folder}: expected a part and a suite that are done")
+    if table["left"]:
+        raise SystemExit(f"{folder}: expected a part that is done")
     new = {(row["problem"], row["policy"], row["settings"]): row for row in table["rows"]}
     replaced = [row for row in old["rows"] if (row["problem"], row["policy"], row["settings"]) in new]
     for row in [*replaced, *table["rows"]]:
@@ -107,11 +108,11 @@ def add_part(suite: str, folder: Path) -> None:
         if now["instances"] < row["instances"] or now["seeds"] < row["seeds"]:
             raise SystemExit(f"{folder}: {row['problem']}, {row['policy']}: expected as many instances and seeds as stand there")
     rows = [row for row in old["rows"] if (row["problem"], row["policy"], row["settings"]) not in new] + table["rows"]
-    write_rows(suite, sorted(rows, key=lambda row: (row["problem"], row["policy"], row["settings"])), [])
     with open(RESULTS / f"{suite}-cells.csv", encoding="utf-8", newline="") as file:
         cells = [cell for cell in csv.DictReader(file) if _row(cell) not in new]
     with open(folder / "cells.csv", encoding="utf-8", newline="") as file:
         cells += list(csv.DictReader(file))
+    write_rows(suite, sorted(rows, key=lambda row: (row["problem"], row["policy"], row["settings"])), not_done(suite, cells))
     write_text(RESULTS / f"{suite}-cells.csv", csv_text(cells))
     gaps = [{key: json.loads(cell[key] or "null") for key in ("gap_percent", "gap_ci95")} for cell in cells]
     names = [contender({**cell, "settings": json.loads(cell["settings"])}) for cell in cells]
@@ -120,6 +121,22 @@ def add_part(suite: str, folder: Path) -> None:
         for cell, gap, name in zip(cells, gaps, names, strict=True)
     ]
     draw_gaps(drawn, RESULTS / f"{suite}-gaps.svg")
+
+
+def not_done(suite: str, cells: list[dict[str, str]]) -> list[str]:
+    """Folders of a suite's trainings that the cells measured do not have, on each of their instances."""
+    names = ("instance", "settings", "seed")
+    measured = [{**cell, **{name: json.loads(cell[name]) for name in names}} for cell in cells]
+    keys = ("problem", "policy", *names)
+    done = {json.dumps([cell[key] for key in keys], sort_keys=True) for cell in measured}
+    return [
+        cell.folder
+        for cell in load_suite(suite).cells()
+        if any(
+            json.dumps([cell.problem, cell.policy, instance, cell.varied, cell.seed], sort_keys=True) not in done
+            for instance in cell.instances
+        )
+    ]
 
 
 def _row(cell: dict[str, str]) -> tuple[str, str, str]:

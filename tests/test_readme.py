@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gnn_inventory.benchmark.suite import Suite
 from gnn_inventory.benchmark.table import csv_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +34,13 @@ ROW = {"problem": "p", "policy": "ours", "settings": "", "instances": 2, "seeds"
 ROWS = [ROW | {"date": "2026-01-01", "settings": settings} for settings in ("scenarios 128", "scenarios 8192")]
 CELLS = [
     {"problem": "p", "policy": "ours", "settings": f'{{"training.scenarios": {count}}}', "gap_percent": 1.0, "gap_ci95": "[0, 2]"}
-    | {"kind": "optimum", "instance": "{}"}
+    | {"kind": "optimum", "instance": "{}", "seed": 0}
     for count in (128, 8192)
 ]
+SUITE = Suite.model_validate(
+    {"about": "a suite", "minutes": 1, "seeds": [0, 7]}
+    | {"problems": {"p": {"network": "n", "policies": {"ours": {"recipe": "r", "vary": {"training.scenarios": [128, 8192]}}}}}}
+)
 
 
 @pytest.fixture
@@ -43,6 +48,7 @@ def part(module, tmp_path, monkeypatch):
     """A suite's results with two rows, and a folder in which the first of them was run anew."""
     results, folder = tmp_path / "results", tmp_path / "part"
     monkeypatch.setattr(module, "RESULTS", results)
+    monkeypatch.setattr(module, "load_suite", {"s": SUITE}.__getitem__)
     for path in (results, folder):
         path.mkdir()
     (results / "s.json").write_text(json.dumps({"rows": ROWS, "left": []}))
@@ -62,6 +68,13 @@ def test_a_part_replaces_its_own_rows_alone(part):
     rows, cells = part()
     assert [(row["settings"], row["date"]) for row in rows] == [("scenarios 128", "2026-02-02"), ("scenarios 8192", "2026-01-01")]
     assert [("8192" in cell, ",0.5," in cell) for cell in cells] == [(True, False), (False, True)]
+
+
+def test_what_a_suite_has_and_nobody_measured_is_said(module, part):
+    part()
+    content = json.loads((module.RESULTS / "s.json").read_text())
+    assert content["left"] == [f"p_ours_training.scenarios={count}_seed=7" for count in (128, 8192)]
+    assert content["about"].endswith(", 2 trainings not done yet")
 
 
 @pytest.mark.parametrize("change", [{"seeds": 2}, {"instances": 1}, {"over": "best known"}, {"over": "nothing else"}])
