@@ -1,4 +1,5 @@
-"""Put measured tables into docs/results and, between its marks, into the README (suites) or docs/transfer.md (transfers).
+"""Put measured tables into docs/results and, between their marks, into the pages: suites into docs/results.md and, what they say of
+message passing, into the README; transfers into docs/transfer.md.
 
 Usage: python benchmarks/update_readme.py NAME=DIR...
 DIR as `gnn-inventory benchmark NAME -o DIR` or `gnn-inventory transfer ... -o DIR` left it.
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gnn_inventory.benchmark.suite import load_suite
-from gnn_inventory.benchmark.table import contender, csv_text, markdown, markdown_table, words_of
+from gnn_inventory.benchmark.table import contender, csv_text, gap_text, how_many, markdown, markdown_table, words_of
 from gnn_inventory.benchmark.transfer import AS_IT_IS
 from gnn_inventory.files import write_text
 from gnn_inventory.picture import draw_gaps
@@ -24,16 +25,68 @@ RESULTS = ROOT / "docs" / "results"
 TRANSFERS = RESULTS / "transfer"
 DEPENDENT = {"best known", "nothing else", "nothing"}
 """What a gap is over where it depends on the other policies in the table."""
+OURS, PUBLISHED = "message passing", "published message passing"
+"""How the names of their rows begin."""
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
 
+def summary() -> str:
+    """What stands between the marks of the README: of each problem message passing, the lowest of the baselines, and the published network."""
+    lines, dates, machines = [], set(), set()
+    for path in sorted(RESULTS.glob("*.json")):
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        dates |= {row["date"] for row in rows}
+        machines |= {row["machine"] for row in rows}
+        for row in rows:
+            if row["policy"].startswith(OURS):
+                admissible = [other for other in rows if other["problem"] == row["problem"] and other["admissible"]]
+                published = [other for other in admissible if other["policy"].startswith(PUBLISHED)]
+                others = [other for other in admissible if not other["policy"].startswith((OURS, PUBLISHED))]
+                lines.append(
+                    [
+                        row["problem"],
+                        gap(row) + row["policy"].removeprefix(OURS),
+                        lowest(others, ""),
+                        lowest(published, PUBLISHED),
+                        row["over"],
+                        how_many(row["instances"], row["seeds"], row.get("measured")),
+                        f"`{path.stem}`",
+                    ]
+                )
+    header = [
+        "problem",
+        "message passing",
+        "lowest of the baselines",
+        "published network",
+        "gap over",
+        "instances x seeds",
+        "SUITE",
+    ]
+    return f"{markdown_table(header, lines)}\nMeasured on {' and '.join(sorted(machines))}, {min(dates)} to {max(dates)}.\n"
+
+
+def gap(row: dict[str, Any]) -> str:
+    """The worst gap of a row, with its interval."""
+    return gap_text(row["worst gap %"], row["low"], row["high"], row["over"])
+
+
+def lowest(rows: list[dict[str, Any]], named: str) -> str:
+    """The lowest worst gap, and what its policy's name says beyond what all are `named`; nothing where there is no row."""
+    if not rows:
+        return ""
+    row = min(rows, key=lambda row: row["worst gap %"])
+    return gap(row) + (row["policy"].removeprefix(named) if named else f", {row['policy']}")
+
+
 def block() -> str:
-    """What stands between the marks: the table of every suite in docs/results."""
+    """What stands between the marks of docs/results.md: the table and the picture of every suite in docs/results."""
     parts = []
     for path in sorted(RESULTS.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         about = content["about"]
-        parts.append(f"`gnn-inventory benchmark {path.stem} -o DIR`, {about}:\n\n{markdown(content['rows'])}")
+        command = f"`gnn-inventory benchmark {path.stem} -o DIR`, {about}:"
+        picture = f"![every training and instance of the suite](results/{path.stem}-gaps.svg)"
+        parts.append(f"### {path.stem}\n\n{command}\n\n{markdown(content['rows'])}\n{picture}\n")
     return "\n".join(parts)
 
 
@@ -165,7 +218,8 @@ def main() -> None:
         write_rows(suite, table["rows"], table["left"])
         for name in ("cells.csv", "gaps.svg"):
             write_text(RESULTS / f"{suite}-{name}", (Path(folder) / name).read_text(encoding="utf-8"))
-    put(ROOT / "README.md", block())
+    put(ROOT / "README.md", summary())
+    put(ROOT / "docs" / "results.md", block())
     put(ROOT / "docs" / "transfer.md", transfer_block())
 
 

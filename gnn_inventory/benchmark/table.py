@@ -22,6 +22,7 @@ __all__ = [
     "contender",
     "csv_text",
     "gap_text",
+    "how_many",
     "markdown",
     "markdown_table",
     "rounded",
@@ -103,6 +104,7 @@ def summarise(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
                 "high": rounded(high),
                 "mean gap %": rounded(float(np.mean([member["gap_percent"] for member in members])) if known else None),
                 "over": kind.replace("_", " "),
+                "admissible": _admissible(worst),
                 "training seconds": round(float(np.mean([*trainings.values()]))),
                 "test scenarios": worst["scenarios"],
                 "recipe": worst["recipe"],
@@ -137,7 +139,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
                 row["problem"],
                 f"{row['policy']} (`{row['recipe']}`{settings})",
                 str(row["training scenarios"]),
-                _how_many(row["instances"], row["seeds"], row.get("measured")),
+                how_many(row["instances"], row["seeds"], row.get("measured")),
                 str(row["test scenarios"]),
                 f"{row['cost per store']:.4f}",
                 "" if value is None else f"{value:.4f}",
@@ -149,7 +151,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(header, lines)
 
 
-def _how_many(instances: int, seeds: int, measured: int | None) -> str:
+def how_many(instances: int, seeds: int, measured: int | None) -> str:
     """Instances and seeds; how many of their pairs are there, where not all are."""
     product = f"{instances} x {seeds}"
     return product if measured is None or measured == instances * seeds else f"{measured} of {product}"
