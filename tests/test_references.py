@@ -512,6 +512,18 @@ def test_the_optimum_of_normal_demand_is_within_its_error_of_the_closed_form(und
     assert reference_of(parse_network(network)) is None  # one period in fifty would bring goods back
 
 
+@pytest.mark.parametrize("underage", [0.2, 0.15])
+def test_an_optimal_level_of_0_is_within_its_error_of_the_closed_form(underage):
+    """Two periods without a customer are likelier than p / (h + p): nothing is held, and all demand waits. Cost has a kink there."""
+    normal, network = statistics.NormalDist(), gi.one_store(link={"lead_time": 1})
+    assert normal.cdf(-0.2) ** 2 > underage / (1 + underage)
+    expected = underage * 2 * (0.2 * normal.cdf(0.2) + normal.pdf(0.2))
+    network.nodes["store"].update(underage_cost=underage, demand={"normal": {"mean": 0.2, "std": 1.0, "clip": True}})
+    found = reference_of(parse_network(network))
+    assert found.levels == {"store": 0.0}
+    assert abs(found.value - expected) < found.error < 5e-4 * expected
+
+
 def test_what_is_sold_and_bought_moves_the_optimum_of_backlogged_demand_by_a_constant():
     """All demand is met in the end, 5 a period: bought for 2, sold for 7."""
     demand = {"poisson": {"mean": 5.0}}

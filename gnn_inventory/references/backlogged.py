@@ -35,8 +35,8 @@ def serial_optimum(network: Network) -> Reference | None:
     """The optimum of a backlogged serial network, of one or more locations; None where no echelon policy is optimal.
 
     That is where stock costs less the closer it is to customers, or where demand may well be negative. The error is estimated
-    by the change when the cells of the grid are made half as wide and what levels between its points might save; whole units need no
-    grid and have none.
+    by the change when the cells of the grid are made half as wide, plus the most that levels between its points might save; whole units
+    need no grid and have none.
     """
     chain = chain_of(network)
     if chain is None:
@@ -81,8 +81,8 @@ def traded(network: Network, mean: float) -> float:
 
 
 def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, dict[str, float], float] | None:
-    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid, and what levels between its
-    points might save, by a parabola through the best and its neighbours; None where the grid would have more than `POINTS` points.
+    """Optimal cost and echelon levels of a serial system with backlogging (Clark and Scarf 1960), on a grid, and the most that levels between
+    its points might save; None where the grid would have more than `POINTS` points.
 
     With echelon holding costs h_j (installation cost minus that of the location upstream), G_1 is built from the customer
     upwards: G_j(y) = E[h_j (y - D_{L_j + 1}) + penalty_j(y - D_{L_j})], its minimum is the level S_j, and what falls short
@@ -123,13 +123,24 @@ def clark_scarf(network: Network, chain: list[str], cells: int) -> tuple[float, 
         best = int(np.argmax(cost <= cost.min() + FLAT * np.abs(cost).max()))  # the lowest, where any above costs the same
         levels[chain[place]] = float(position[best])
         value = float(cost[best])
-        around = cost[max(best - 1, 0) : best + 2]
-        between += max(float(around.max() - value), 0.0) / 4 if len(around) < 3 else float(around[0] + around[2] - 2 * value) / 8
+        between += _saved_between(cost, best)
         penalty = np.where(np.arange(len(position)) < best, cost - value, 0.0)
         constant += value
     # goods in transit to the next location are in the echelon of the ones above, but nobody is charged for them
     transit = sum(holding[place] * mean * lead_times[place + 1] for place in range(len(chain) - 1))
-    return constant - transit, levels, max(between, 0.0)
+    return constant - transit, levels, between
+
+
+def _saved_between(cost: np.ndarray, best: int) -> float:
+    """The most that a level between the best point and its neighbours may save: a convex cost lies above the lines of both gaps beside its own."""
+    around = np.pad(cost, 2, mode="reflect", reflect_type="odd")[best : best + 5] - cost[best]  # linear beyond the grid
+    saved = 0.0
+    for low, high, before, after in ((1, 2, 0, 3), (2, 3, 1, 4)):
+        falls, rises = around[low] - around[before], around[after] - around[high]
+        if falls < 0 < rises:
+            where = (around[high] - rises - around[low]) / (falls - rises)
+            saved = max(saved, -float(around[low] + falls * where)) if 0 <= where <= 1 else saved
+    return saved
 
 
 def chain_of(network: Network) -> list[str] | None:
