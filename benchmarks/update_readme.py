@@ -71,10 +71,11 @@ def gap(row: dict[str, Any]) -> str:
 
 
 def lowest(rows: list[dict[str, Any]], named: str) -> str:
-    """The lowest worst gap, and what its policy's name says beyond what all are `named`; nothing where there is no row."""
-    if not rows:
+    """The lowest worst gap, and what its policy's name says beyond what all are `named`; nothing where none has a gap."""
+    known = [row for row in rows if row["worst gap %"] is not None]
+    if not known:
         return ""
-    row = min(rows, key=lambda row: row["worst gap %"])
+    row = min(known, key=lambda row: row["worst gap %"])
     return gap(row) + (row["policy"].removeprefix(named) if named else f", {row['policy']}")
 
 

@@ -67,6 +67,23 @@ def part(module, tmp_path, monkeypatch):
     return write
 
 
+def test_the_summary_names_the_lowest_of_the_baselines_that_see_no_future(module, tmp_path, monkeypatch):
+    gaps = {"just-in-time": 0.5, "message passing, 128 scenarios": 1.0, "base stock": 2.0, "fully connected": 3.0}
+    rows = [
+        ROW
+        | {"policy": policy, "date": "2026-01-01", "low": gap - 0.1, "high": gap + 0.1, "worst gap %": gap}
+        | {"admissible": policy != "just-in-time"}
+        for policy, gap in (gaps | {"published message passing, 8192 scenarios": 4.0}).items()
+    ]
+    (tmp_path / "s.json").write_text(json.dumps({"rows": rows}))
+    monkeypatch.setattr(module, "RESULTS", tmp_path)
+    (line,) = module.summary().splitlines()[2:3]
+    assert line == (
+        "| p | 1.000 % (0.900 to 1.100), 128 scenarios | 2.000 % (1.900 to 2.100), base stock "
+        "| 4.000 % (3.900 to 4.100), 8192 scenarios | optimum | 2 x 3 | `s` |"
+    )
+
+
 def test_a_part_replaces_its_own_rows_alone(part):
     rows, cells = part()
     assert [(row["settings"], row["date"]) for row in rows] == [("scenarios 128", "2026-02-02"), ("scenarios 8192", "2026-01-01")]
