@@ -138,8 +138,8 @@ def _saved_between(cost: np.ndarray, best: int) -> float:
     for low, high, before, after in ((1, 2, 0, 3), (2, 3, 1, 4)):
         falls, rises = around[low] - around[before], around[after] - around[high]
         if falls < 0 < rises:
-            where = (around[high] - rises - around[low]) / (falls - rises)
-            saved = max(saved, -float(around[low] + falls * where)) if 0 <= where <= 1 else saved
+            where = (around[high] - rises - around[low]) / (falls - rises)  # the lines meet, from the gap's low end
+            saved = max(saved, -float(around[low] + falls * where))
     return saved
 
 
